@@ -1,0 +1,62 @@
+/**
+ * Bytes as a person reads them.
+ *
+ * @module
+ */
+
+import { same, type Text } from "../../workbook/text.ts";
+import { fail } from "./failure.ts";
+
+const SHOWN = 32;
+const NAMED: Record<number, string> = { 9: "\\t", 10: "\\n", 13: "\\r", 34: '\\"', 92: "\\\\" };
+
+/** The bytes of a text in UTF-8. */
+export function bytes(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+/** `"he\x00llo"`: printable ASCII as it is, everything else escaped. */
+export function escapeBytes(data: Uint8Array): string {
+  return `"${Array.from(data, escapeByte).join("")}"`;
+}
+
+function escapeByte(byte: number): string {
+  if (NAMED[byte]) return NAMED[byte];
+  if (byte >= 32 && byte < 127) return String.fromCharCode(byte);
+  return `\\x${byte.toString(16).padStart(2, "0")}`;
+}
+
+/** Fails unless both hold the same bytes; shows both around the first difference, and marks it. */
+export function expectBytes(received: Uint8Array, expected: Uint8Array, mistake?: string): void {
+  const at = firstDifference(received, expected);
+  if (at < 0) return;
+  const from = at < SHOWN ? 0 : at - 8;
+  const [shownExpected] = window(expected, from, at);
+  const [shownReceived, column] = window(received, from, at);
+  const what = at >= received.length
+    ? { en: `the end, after ${at} bytes`, ko: `${at}바이트 뒤에서 끝남` }
+    : at >= expected.length
+    ? { en: `byte ${at} is one too many`, ko: `${at}번째 바이트부터 남음` }
+    : { en: `byte ${at} differs`, ko: `${at}번째 바이트가 다름` };
+  fail({ expected: shownExpected, received: shownReceived, mark: { column, text: what }, mistake });
+}
+
+function firstDifference(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return i;
+  return a.length === b.length ? -1 : length;
+}
+
+/** The escaped bytes from `from` on, and the column at which byte `at` stands. */
+function window(data: Uint8Array, from: number, at: number): [string, number] {
+  const lead = from > 0 ? "…" : "";
+  const tail = data.length > from + SHOWN ? "…" : "";
+  const shown = escapeBytes(data.subarray(from, from + SHOWN));
+  const before = Array.from(data.subarray(from, Math.min(at, data.length)), escapeByte).join("");
+  return [`${lead}${shown}${tail} (${data.length} bytes)`, lead.length + 1 + before.length];
+}
+
+/** A text as it is shown when it is compared. */
+export function quote(text: string): Text {
+  return same(JSON.stringify(text));
+}

@@ -1,0 +1,293 @@
+/**
+ * One process of the learner's: started, spoken to, watched, and ended for certain.
+ *
+ * Its standard output carries the answers among whatever the exercise prints there; both are told apart by
+ * a word that only this process and its suite know. Printed output is kept up to a limit; a process that
+ * prints without end is stopped.
+ *
+ * @module
+ */
+
+import {
+  type Answer,
+  RECORD_MARK,
+  type Reply,
+  type WireError,
+  type WireEvent,
+} from "../../workbook/protocol.ts";
+import type { Order } from "../../workbook/protocol.ts";
+import { SUITE_ENV } from "../../workbook/records.ts";
+
+/** An order without its number. */
+export type OrderBody = Order extends infer O ? O extends { id: number } ? Omit<O, "id"> : never
+  : never;
+
+/** How a process ended. */
+export interface ChildEnd {
+  code: number;
+  signal: string | null;
+  /** The status given to `Deno.exit()`, when that was called. */
+  exitCall?: number;
+}
+
+/** The learner's process ended, so that an order will never be answered. */
+export class ChildEndedError extends Error {
+  override name = "ChildEndedError";
+  constructor(readonly end: ChildEnd) {
+    super(`The learner's process ended: status ${end.code}, signal ${end.signal}`);
+  }
+}
+
+/** The host could not carry out an order. */
+export class OrderError extends Error {
+  override name = "OrderError";
+  constructor(readonly wire: WireError) {
+    super(`${wire.name}: ${wire.message}`);
+  }
+}
+
+/** Output of one process that is kept, in bytes. */
+const KEPT_BYTES = 16 * 1024;
+/** Output after which a process is stopped, in bytes. */
+export const FLOOD_BYTES = 8 * 1024 * 1024;
+/** A protocol line may not be longer than this many bytes. */
+const MAX_LINE_BYTES = 64 * 1024 * 1024;
+
+const HEAP_MIB = 256;
+/** On Linux: data segment in KiB (heap, buffers, stacks), processor seconds, open files. */
+const ULIMITS = "ulimit -c 0; ulimit -d 1048576; ulimit -t 30; ulimit -n 4096";
+const LOOPBACK = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "[::1]", "localhost"];
+
+const hostFile = new URL("../../workbook/host.ts", import.meta.url);
+const standIns = new URL("../../workbook/std/", import.meta.url);
+const live = new Set<Child>();
+
+// The runner may stop the suite at any moment; nothing of it may go on.
+addEventListener("unload", () => {
+  for (const child of live) child.killNow();
+});
+
+function command(exerciseDir: string): Deno.Command {
+  const importMap = Deno.env.get(SUITE_ENV.importMap);
+  const readable = importMap ? `${exerciseDir},${fromFileUrl(standIns)}` : exerciseDir;
+  const args = [
+    "run",
+    "--no-check",
+    "--no-prompt",
+    "--no-lock",
+    "--cached-only",
+    "--unstable-net",
+    ...(importMap ? ["--no-config", `--import-map=${importMap}`] : ["--no-config"]),
+    `--allow-net=${LOOPBACK.join(",")}`,
+    `--allow-read=${readable}`,
+    `--v8-flags=--max-old-space-size=${HEAP_MIB}`,
+    fromFileUrl(hostFile),
+  ];
+  const options = {
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+  } as const;
+  if (Deno.build.os !== "linux") return new Deno.Command(Deno.execPath(), { ...options, args });
+  return new Deno.Command("/bin/sh", {
+    ...options,
+    args: ["-c", `${ULIMITS}; exec "$@"`, "sh", Deno.execPath(), ...args],
+  });
+}
+
+function fromFileUrl(url: URL): string {
+  const path = decodeURIComponent(url.pathname);
+  return Deno.build.os === "windows" ? path.slice(1).replaceAll("/", "\\") : path;
+}
+
+/** A process of the learner's. */
+export class Child {
+  readonly #process: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #waiting = new Map<number, (answer: Answer | ChildEnd) => void>();
+  readonly #word = crypto.randomUUID();
+  #nextId = 1;
+  #kept: Uint8Array[] = [];
+  #keptBytes = 0;
+  #exitCall: number | undefined;
+  #isReady = Promise.withResolvers<void>();
+  /** Bytes printed so far. */
+  printedBytes = 0;
+  /** It printed so much that it was stopped. */
+  flooded = false;
+  /** How it ended, once it has. */
+  end: ChildEnd | undefined;
+  /** Settles when it has ended and been reaped. Never rejects. */
+  readonly ended: Promise<ChildEnd>;
+  /** Settles when it takes orders, or has ended. */
+  readonly ready: Promise<void> = this.#isReady.promise;
+  /** Called for each event, as it comes. */
+  onEvent: (event: WireEvent) => void = (event) => this.#early.push(event);
+  #early: WireEvent[] = [];
+
+  constructor(exerciseDir: string) {
+    this.#process = command(exerciseDir).spawn();
+    live.add(this);
+    this.#writer = this.#process.stdin.getWriter();
+    this.#send(this.#word);
+    const reading = [
+      this.#readOutput(this.#process.stdout),
+      this.#readErrors(this.#process.stderr),
+    ];
+    this.ended = Promise.all([this.#process.status, ...reading]).then(([{ code, signal }]) => {
+      this.end = {
+        code,
+        signal,
+        ...(this.#exitCall !== undefined && { exitCall: this.#exitCall }),
+      };
+      live.delete(this);
+      this.#isReady.resolve();
+      for (const settle of this.#waiting.values()) settle(this.end);
+      this.#waiting.clear();
+      this.#writer.close().catch(() => {});
+      return this.end;
+    });
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** What the exercise printed, cut at a limit. */
+  get output(): string {
+    const all = new Uint8Array(this.#keptBytes);
+    let at = 0;
+    for (const part of this.#kept) {
+      all.set(part, at);
+      at += part.length;
+    }
+    const text = new TextDecoder().decode(all);
+    const left = this.printedBytes - this.#keptBytes;
+    return left > 0 ? `${text}\n… (${left} bytes more)\n` : text;
+  }
+
+  /** Takes over the events, those that came before included. */
+  listen(onEvent: (event: WireEvent) => void): void {
+    this.onEvent = onEvent;
+    for (const event of this.#early.splice(0)) onEvent(event);
+  }
+
+  /**
+   * Gives an order and waits for the answer.
+   *
+   * Rejects with {@linkcode ChildEndedError} if the process ends first, with {@linkcode OrderError} if the host reports
+   * a failure that is not the answer to a call.
+   */
+  async order(body: OrderBody): Promise<Answer> {
+    if (this.end) throw new ChildEndedError(this.end);
+    const id = this.#nextId++;
+    const answer = new Promise<Answer | ChildEnd>((resolve) => this.#waiting.set(id, resolve));
+    this.#send(JSON.stringify({ id, ...body }));
+    const reply = await answer;
+    if ("signal" in reply) throw new ChildEndedError(reply);
+    return reply;
+  }
+
+  #send(line: string): void {
+    // The process may have gone, or have closed its input: its end says so.
+    this.#writer.write(new TextEncoder().encode(`${line}\n`)).catch(() => {});
+  }
+
+  /** Sends SIGKILL and waits until the process is gone. */
+  kill(): Promise<ChildEnd> {
+    this.killNow();
+    return this.ended;
+  }
+
+  /** Sends SIGKILL without waiting. */
+  killNow(): void {
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+  }
+
+  #keep(bytes: Uint8Array): void {
+    this.printedBytes += bytes.length;
+    const room = KEPT_BYTES - this.#keptBytes;
+    if (room > 0) {
+      const part = bytes.slice(0, room);
+      this.#kept.push(part);
+      this.#keptBytes += part.length;
+    }
+    if (this.printedBytes > FLOOD_BYTES && !this.flooded) {
+      this.flooded = true;
+      this.killNow();
+    }
+  }
+
+  async #readErrors(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (const chunk of stream) this.#keep(chunk);
+  }
+
+  async #readOutput(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const mark = new TextEncoder().encode(`${RECORD_MARK}${this.#word} `);
+    const newline = 10;
+    // A line is a record as long as its beginning matches the mark; anything else is passed on at once.
+    let line: Uint8Array[] = [];
+    let lineBytes = 0;
+    let isRecord = true;
+    let blankBefore = false;
+    for await (const chunk of stream) {
+      let from = 0;
+      while (from < chunk.length) {
+        const end = chunk.indexOf(newline, from);
+        const piece = chunk.subarray(from, end < 0 ? chunk.length : end);
+        if (isRecord) {
+          for (let i = 0; i < piece.length && lineBytes + i < mark.length && isRecord; i++) {
+            isRecord = piece[i] === mark[lineBytes + i];
+          }
+          if (isRecord && lineBytes + piece.length <= MAX_LINE_BYTES) {
+            line.push(piece.slice());
+            lineBytes += piece.length;
+          } else {
+            isRecord = false;
+            if (blankBefore) this.#keep(new Uint8Array([newline]));
+            for (const part of line) this.#keep(part);
+            this.#keep(piece);
+            line = [];
+            lineBytes = -1;
+          }
+          blankBefore = false;
+        } else {
+          this.#keep(piece);
+        }
+        if (end < 0) break;
+        if (isRecord && lineBytes > mark.length) this.#take(line, mark.length);
+        // The empty line before each record is the host's own, and only text of the learner's ends in one.
+        else if (isRecord && lineBytes === 0) blankBefore = true;
+        else this.#keep(new Uint8Array([newline]));
+        line = [];
+        lineBytes = 0;
+        isRecord = true;
+        from = end + 1;
+      }
+    }
+  }
+
+  #take(parts: Uint8Array[], skip: number): void {
+    const decoder = new TextDecoder();
+    const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
+    let reply: Reply;
+    try {
+      reply = JSON.parse(text.slice(skip));
+    } catch {
+      return;
+    }
+    if ("ready" in reply) this.#isReady.resolve();
+    else if ("event" in reply) {
+      if (reply.event.event === "exit") this.#exitCall = reply.event.code ?? 0;
+      this.onEvent(reply.event);
+    } else {
+      this.#waiting.get(reply.id)?.(reply);
+      this.#waiting.delete(reply.id);
+    }
+  }
+}

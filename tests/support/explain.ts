@@ -1,0 +1,437 @@
+/**
+ * Says in the learner's terms what became of their code: what it threw, what it waits for, how it ended.
+ *
+ * @module
+ */
+
+import type { ChildState, PendingCall, WireError, WireValue } from "../../workbook/protocol.ts";
+import { join, same, type Text } from "../../workbook/text.ts";
+import { type ChildEnd, FLOOD_BYTES } from "./child.ts";
+import { type FailureFacts, TaskFailure } from "./failure.ts";
+import { showAddr } from "./transcript.ts";
+import { decodeValue, Remote, RemoteError, Unshown } from "./wire.ts";
+
+/** The file that is graded, as the learner knows it. */
+export interface ExerciseFile {
+  /** E.g. `lessons/01_create_bind/exercise.ts`. */
+  label: string;
+  /** Its text; empty if there is none. */
+  source: string;
+}
+
+/** Line of the stub's marker for `task`, 1-based; 0 if it is gone. */
+function todoLine({ source }: ExerciseFile, task: number): number {
+  return source.split("\n").findIndex((line) => line.includes(`TODO(task ${task})`)) + 1;
+}
+
+function at(error: WireError): string {
+  return error.at ? ` (${error.at})` : "";
+}
+
+/** `TypeError: x is not a function (exercise.ts:3:7)`. */
+export function showError(error: WireError): string {
+  if (error.thrown) return showValue(decodeValue(error.thrown));
+  return `${error.name}: ${error.message}${at(error)}`;
+}
+
+/** A value as it is shown to the learner. */
+export function showValue(value: unknown): string {
+  if (value instanceof Remote) {
+    const where = value.addr ? ` ${showAddr(value.addr)}` : "";
+    return value.kind === "object" || value.kind === "function"
+      ? `a ${value.className}`
+      : `Deno.${value.className === "Listener" ? "Listener" : value.className}${where}${
+        value.closed ? " (closed)" : ""
+      }`;
+  }
+  if (value instanceof RemoteError) return showError(value.wire);
+  if (value instanceof Unshown) return value.text;
+  if (value instanceof Uint8Array) return `Uint8Array(${value.length})`;
+  if (typeof value === "string") return JSON.stringify(value);
+  return Deno.inspect(withRemotesShown(value), { depth: 4, breakLength: Infinity, compact: true });
+}
+
+function withRemotesShown(value: unknown): unknown {
+  if (value instanceof Remote || value instanceof RemoteError || value instanceof Unshown) {
+    return { [Symbol.for("Deno.customInspect")]: () => showValue(value) };
+  }
+  if (Array.isArray(value)) return value.map(withRemotesShown);
+  if (typeof value === "object" && value !== null && !(value instanceof Uint8Array)) {
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, withRemotesShown(v)]));
+  }
+  return value;
+}
+
+const PERMISSION = /Requires (\w+) access(?: to "?([^",]*)"?)?/;
+
+/** What Deno refused, if that is what the error is. */
+function refusal(error: WireError): { text: Text; mistakeHost?: string } | undefined {
+  const [, kind, what = ""] = PERMISSION.exec(error.message) ?? [];
+  if (!kind || !["NotCapable", "TypeError"].includes(error.name)) return undefined;
+  const place = at(error);
+  switch (kind) {
+    case "net":
+      return {
+        text: {
+          en: `the network address ${what}${place}: exercises use the loopback network only`,
+          ko: `네트워크 주소 ${what}${place}: 과제는 루프백(loopback) 안에서만 통신합니다`,
+        },
+        mistakeHost: what,
+      };
+    case "env":
+      return {
+        text: {
+          en: `an environment variable${
+            what ? ` (${what})` : ""
+          }${place}: exercises may not read any`,
+          ko: `환경 변수${what ? `(${what})` : ""}${place}: 과제에서는 읽을 수 없습니다`,
+        },
+      };
+    case "read":
+    case "write":
+      return {
+        text: {
+          en: `the file system${place}: exercises may not use files outside their own folder`,
+          ko: `파일 시스템${place}: 과제는 자기 폴더 밖의 파일을 쓸 수 없습니다`,
+        },
+      };
+    default:
+      return {
+        text: {
+          en: `${kind} access${place}: exercises have the loopback network and nothing else`,
+          ko: `${kind} 권한${place}: 과제에는 루프백 네트워크만 허용됩니다`,
+        },
+      };
+  }
+}
+
+/** The failure of a call that threw where it should have returned. */
+export function threw(
+  call: string,
+  error: WireError,
+  { file, task, expected }: { file: ExerciseFile; task: number; expected?: Text | undefined },
+): TaskFailure {
+  if (!error.thrown && error.message.startsWith("Not implemented")) {
+    return notWritten(call, file, task);
+  }
+  const facts: FailureFacts = { kind: "threw", ...(expected && { expected }) };
+  const refused = refusal(error);
+  if (refused) {
+    return new TaskFailure({
+      ...facts,
+      kind: "refused",
+      received: join([{ en: `${call} asked for `, ko: `${call}이(가) 요청함: ` }, refused.text]),
+    });
+  }
+  if (error.thrown) {
+    const shown = showError(error);
+    return new TaskFailure({
+      ...facts,
+      received: {
+        en: `${call} threw ${shown}, which is not an Error`,
+        ko: `${call}이(가) Error가 아닌 값을 던졌습니다(throw): ${shown}`,
+      },
+    });
+  }
+  return new TaskFailure({
+    ...facts,
+    received: {
+      en: `${call} threw ${showError(error)}`,
+      ko: `${call}이(가) 오류를 던졌습니다(throw): ${showError(error)}`,
+    },
+  });
+}
+
+/** The failure of a function that is still the stub's. */
+function notWritten(call: string, file: ExerciseFile, task: number): TaskFailure {
+  const line = todoLine(file, task);
+  const place = line > 0 ? `${file.label}:${line}` : file.label;
+  const name = call.replace(/\(.*$/s, "()");
+  return new TaskFailure({
+    kind: "missing",
+    received: {
+      en: `${name} is not written yet: look for TODO(task ${task}) in ${place}`,
+      ko: `${name}을(를) 아직 작성하지 않았습니다: ${place} 의 TODO(task ${task})를 보세요`,
+    },
+  });
+}
+
+/** The failure of an exercise that lacks a function, or has something else under its name. */
+export function notExported(
+  name: string,
+  exports: { name: string; type: string }[],
+  file: ExerciseFile,
+): TaskFailure {
+  const found = exports.find((e) => e.name === name);
+  const expected: Text = {
+    en: `${file.label} exports a function ${name}()`,
+    ko: `${file.label} 가 함수 ${name}()을(를) 내보냅니다(export)`,
+  };
+  if (found) {
+    return new TaskFailure({
+      kind: "missing",
+      expected,
+      received: {
+        en: `${name} is not a function: typeof ${name} is "${found.type}"`,
+        ko: `${name}은(는) 함수가 아닙니다: typeof ${name} 은 "${found.type}"`,
+      },
+    });
+  }
+  if (file.source.trim() === "") {
+    return new TaskFailure({
+      kind: "missing",
+      expected,
+      received: { en: "the file is empty", ko: "파일이 비어 있습니다" },
+      notes: [BRING_BACK],
+    });
+  }
+  const close = exports.find((e) => e.type === "function" && distance(e.name, name) <= 3);
+  const declared = new RegExp(`\\b(function\\*?|class|const|let|var)\\s+${name}\\b`).test(
+    file.source,
+  );
+  return new TaskFailure({
+    kind: "missing",
+    expected,
+    received: declared
+      ? {
+        en: `${name} is there but not exported`,
+        ko: `${name}은(는) 있지만 export되지 않았습니다`,
+      }
+      : close
+      ? {
+        en: `no ${name}, but ${close.name}: is the name misspelt?`,
+        ko: `${name}은(는) 없고 ${close.name}이(가) 있습니다: 이름을 잘못 쓴 것은 아닌지 보세요`,
+      }
+      : exports.length === 0
+      ? { en: "the file exports nothing", ko: "파일이 아무것도 export하지 않습니다" }
+      : {
+        en: `exports are ${exports.map((e) => e.name).join(", ")}`,
+        ko: `export된 것: ${exports.map((e) => e.name).join(", ")}`,
+      },
+    notes: declared
+      ? [{ en: `Write export before ${name}.`, ko: `${name} 앞에 export를 붙이세요.` }]
+      : [],
+  });
+}
+
+const BRING_BACK: Text = {
+  en:
+    "The stub can be had again from the course's own copy of the file (git checkout, or a new download).",
+  ko: "처음 파일은 강의 저장소에서 다시 받을 수 있습니다(git checkout 또는 새로 내려받기).",
+};
+
+/** The failure of an exercise that is not there. */
+export function absent(file: ExerciseFile): TaskFailure {
+  return new TaskFailure({
+    kind: "missing",
+    expected: { en: `a file ${file.label}`, ko: `파일 ${file.label}` },
+    received: { en: "there is no such file", ko: "그런 파일이 없습니다" },
+    notes: [BRING_BACK],
+  });
+}
+
+/** Edit distance, for misspelt names. */
+function distance(a: string, b: string): number {
+  const [x, y] = [a.toLowerCase(), b.toLowerCase()];
+  let row = Array.from({ length: y.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= x.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= y.length; j++) {
+      const change = row[j - 1]! + (x[i - 1] === y[j - 1] ? 0 : 1);
+      next[j] = Math.min(change, row[j]! + 1, next[j - 1]! + 1);
+    }
+    row = next;
+  }
+  return row[y.length]!;
+}
+
+/** The failure of an exercise that could not be loaded. */
+export function notLoaded(error: WireError, file: ExerciseFile): TaskFailure {
+  const expected: Text = {
+    en: `${file.label} can be loaded`,
+    ko: `${file.label} 를 불러올 수 있음`,
+  };
+  const { message } = error;
+  const outside = /Requires read access/.test(message) ||
+    (error.name === "TypeError" &&
+      /(Module not found|Unsupported scheme|not in the cache|npm:|jsr:)/.test(message));
+  if (
+    /could not be parsed|Expected|SyntaxError/.test(`${error.name} ${message}`) &&
+    /\.ts:\d+:\d+/.test(message)
+  ) {
+    const place = /([^/\s]+\.ts:\d+:\d+)/.exec(message)![1];
+    const words = message.replace(/^The module's source code could not be parsed:\s*/, "")
+      .replace(/ at file:\S+/, "").split("\n")[0]!;
+    return new TaskFailure({
+      kind: "syntax",
+      expected,
+      received: {
+        en: `a syntax error at ${place}: ${words}`,
+        ko: `${place} 에 문법 오류(syntax error): ${words}`,
+      },
+      notes: codeAt(file, place!),
+    });
+  }
+  if (outside) {
+    return new TaskFailure({
+      kind: "import",
+      expected,
+      received: {
+        en: `it imports something outside its own folder: ${importName(message)}${at(error)}`,
+        ko: `자기 폴더 밖의 것을 import합니다: ${importName(message)}${at(error)}`,
+      },
+      notes: [{
+        en:
+          "An exercise imports files of its own folder and the course's @std packages, nothing else.",
+        ko: "과제 파일은 자기 폴더의 파일과 강의의 @std 패키지만 import할 수 있습니다.",
+      }],
+    });
+  }
+  const refused = refusal(error);
+  return new TaskFailure({
+    kind: "load",
+    expected,
+    received: refused
+      ? join([
+        { en: "while it was loaded it asked for ", ko: "불러오는 중에 요청함: " },
+        refused.text,
+      ])
+      : {
+        en: `it threw while it was loaded: ${showError(error)}`,
+        ko: `불러오는 중에 오류를 던졌습니다(throw): ${showError(error)}`,
+      },
+    notes: error.at ? codeAt(file, error.at) : [],
+  });
+}
+
+function importName(message: string): string {
+  const path = /"([^"]+)"/.exec(message)?.[1] ?? message.split("\n")[0]!;
+  return path.replace(/^file:\/\//, "").split("/").slice(-2).join("/");
+}
+
+/** The line of code at `file:line:column`, with a mark under the column. */
+function codeAt({ source }: ExerciseFile, place: string): Text[] {
+  const [, line, column] = /:(\d+):(\d+)$/.exec(place) ?? [];
+  const code = source.split("\n")[Number(line) - 1];
+  if (code === undefined || code.length > 160) return [];
+  return [same(`${line} | ${code}`), same(`${" ".repeat(line!.length + 2 + Number(column))}^`)];
+}
+
+/** The failure of a process that ended in the middle of a test. */
+export function endedEarly(
+  end: ChildEnd,
+  { flooded, printedBytes, output }: { flooded: boolean; printedBytes: number; output: string },
+  expected: Text,
+): TaskFailure {
+  const received: Text = flooded
+    ? {
+      en: `more than ${
+        FLOOD_BYTES >> 20
+      } MiB printed (${printedBytes} bytes): the program was stopped`,
+      ko: `${
+        FLOOD_BYTES >> 20
+      } MiB가 넘게 출력했습니다(${printedBytes}바이트): 프로그램을 멈췄습니다`,
+    }
+    : /out of memory|Allocation failed|memory allocation of/i.test(output)
+    ? {
+      en: "the program ran out of memory and was ended",
+      ko: "프로그램의 메모리가 바닥나서 종료되었습니다",
+    }
+    : end.exitCall !== undefined
+    ? {
+      en: `the program ended itself: Deno.exit(${end.exitCall})`,
+      ko: `프로그램이 스스로 종료했습니다: Deno.exit(${end.exitCall})`,
+    }
+    : end.signal
+    ? {
+      en: `the program was ended by the signal ${end.signal}`,
+      ko: `프로그램이 시그널 ${end.signal} 로 종료되었습니다`,
+    }
+    : {
+      en: `the program ended with status ${end.code}`,
+      ko: `프로그램이 종료 상태 ${end.code} 로 끝났습니다`,
+    };
+  const notes: Text[] = end.exitCall === undefined ? [] : [{
+    en: "A function returns its result; ending the program also ends every socket it holds.",
+    ko: "함수는 결과를 반환합니다. 프로그램을 끝내면 열려 있던 소켓도 모두 닫힙니다.",
+  }];
+  return new TaskFailure({ kind: "ended", expected: expected, received, notes });
+}
+
+/** What a process that did not get on in time was doing; `state` is undefined if it did not even answer. */
+export function waitingFor(state: ChildState | undefined): Text[] {
+  if (!state) {
+    return [{
+      en: "the code runs without a pause: a loop without await lets nothing else happen",
+      ko: "코드가 쉬지 않고 돌고 있습니다: await가 없는 반복문은 다른 일을 막습니다",
+    }];
+  }
+  const calls = state.pending.filter((call) => call.byLearner);
+  if (calls.length > 0) return distinct(calls.map(waitingIn)).slice(0, 3);
+  const timer = Math.max(...state.timersMs, 0);
+  if (timer > 0) {
+    return [{
+      en: `waiting for a timer of ${timer} ms; no socket call is pending`,
+      ko: `${timer} ms 타이머를 기다리는 중입니다. 대기 중인 소켓 호출은 없습니다`,
+    }];
+  }
+  return [{
+    en: "waiting for a promise that nothing settles; no socket call is pending",
+    ko:
+      "아무도 끝내 주지 않는 프로미스(promise)를 기다리는 중입니다. 대기 중인 소켓 호출은 없습니다",
+  }];
+}
+
+function distinct(texts: Text[]): Text[] {
+  return texts.filter((text, i) => texts.findIndex((t) => t.en === text.en) === i);
+}
+
+function waitingIn(call: PendingCall): Text {
+  const from = call.remoteAddr ? ` ${showAddr(call.remoteAddr)}` : "";
+  switch (call.api) {
+    case "accept":
+      return {
+        en: "waiting in accept(): no client was accepted",
+        ko: "accept()에서 대기 중: 수락된 클라이언트가 없습니다",
+      };
+    case "connect":
+      return {
+        en: `waiting in connect(): no answer from${from}`,
+        ko: `connect()에서 대기 중:${from} 이 응답하지 않습니다`,
+      };
+    case "read":
+      return {
+        en: `waiting in read(): nothing more came from${from}`,
+        ko: `read()에서 대기 중:${from} 에서 더 온 것이 없습니다`,
+      };
+    case "write":
+      return {
+        en: `waiting in write():${from} does not read`,
+        ko: `write()에서 대기 중:${from} 이 읽지 않습니다`,
+      };
+    case "receive":
+      return {
+        en: "waiting in receive(): no datagram came",
+        ko: "receive()에서 대기 중: 도착한 데이터그램이 없습니다",
+      };
+    default:
+      return { en: `waiting in ${call.api}()`, ko: `${call.api}()에서 대기 중` };
+  }
+}
+
+/** A rejection or error that no code of the learner's took care of. */
+export function unhandled(error: WireError): Text {
+  const shown = error.thrown ? showValue(decodeValue(error.thrown as WireValue)) : showError(error);
+  return {
+    en: `an error that nobody handled: ${shown}`,
+    ko: `아무도 처리하지 않은 오류: ${shown}`,
+  };
+}
+
+/** A note on built-ins that the exercise replaced. */
+export function replaced(names: string[]): Text {
+  return {
+    en: `Note: the exercise replaces ${names.join(", ")}.`,
+    ko: `참고: 과제 파일이 ${names.join(", ")} 을(를) 바꿔치기합니다.`,
+  };
+}

@@ -1,0 +1,384 @@
+/**
+ * The learner's code, as a test speaks to it.
+ *
+ * @module
+ */
+
+import type {
+  Answer,
+  ChildState,
+  Fault,
+  Limits,
+  WireError,
+  WireEvent,
+} from "../../workbook/protocol.ts";
+import { same, type Text } from "../../workbook/text.ts";
+import { type Child, OrderError } from "./child.ts";
+import { type ExerciseFile, notExported, showValue, threw } from "./explain.ts";
+import { fail } from "./failure.ts";
+import { showAddr, type Transcript } from "./transcript.ts";
+import { decodeValue, encodeArg, Remote, RemoteError, Unshown } from "./wire.ts";
+
+/** Where a socket is, as far as a test cares. */
+export interface Endpoint {
+  hostname: string;
+  port: number;
+}
+
+/** What a test knows about the function it calls. */
+export interface CallOptions {
+  /** What the call should do, in the learner's terms; shown when it does not. */
+  expected?: Text;
+  /** The mistake that a throw would show. */
+  mistake?: string;
+}
+
+type CallOrder =
+  | { op: "call" | "construct"; name: string }
+  | { op: "method"; handle: string; name: string }
+  | { op: "get"; handle: string; name: string };
+
+/** A call that has been started and not awaited. */
+export interface Running {
+  /** What the function returned. Rejects with the failure to show if it threw. */
+  readonly returned: Promise<unknown>;
+  /** Whether it has ended, either way. */
+  readonly ended: boolean;
+  /** From now on the call may end. */
+  mayEnd(): void;
+}
+
+/** What the learner's code does with one callback of the suite's. */
+export class Callback {
+  #calls: { call: number; args: unknown[] }[] = [];
+  #waiting: ((call: { call: number; args: unknown[] }) => void)[] = [];
+
+  constructor(readonly remote: Remote, readonly order: Learner["order"]) {}
+
+  /** Notes a call. */
+  arrived(call: number, args: unknown[]): void {
+    const waiting = this.#waiting.shift();
+    if (waiting) waiting({ call, args });
+    else this.#calls.push({ call, args });
+  }
+
+  /** The next call that the learner's code makes. */
+  next(): Promise<{ call: number; args: unknown[] }> {
+    const call = this.#calls.shift();
+    if (call) return Promise.resolve(call);
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Lets call number `call` return, or reject with an error of that message. */
+  async settle(call: number, { throws }: { throws?: string } = {}): Promise<void> {
+    const handle = this.remote.handle;
+    await this.order({ op: "settle", handle, call, ...(throws !== undefined && { throws }) });
+  }
+
+  /** Lets every call throw at once, without a promise. */
+  async throwAtOnce(message: string): Promise<void> {
+    await this.order({ op: "script", handle: this.remote.handle, throwsSync: message });
+  }
+}
+
+/** The learner's code in one test. */
+export class Learner {
+  readonly #child: Child;
+  readonly #exports: { name: string; type: string }[];
+  readonly #transcript: Transcript;
+  readonly #task: number;
+  readonly #file: ExerciseFile;
+  readonly #callbacks = new Map<string, Callback>();
+  readonly #handles = new Set<string>();
+  #failLater: (failure: unknown) => void;
+  /** Errors that no code of the learner's handled. */
+  readonly unhandled: WireError[] = [];
+  /** Built-ins that the exercise has replaced. */
+  replaced: string[] = [];
+  /** Everything the learner's code did with sockets in this test. */
+  readonly events: WireEvent[] = [];
+
+  constructor(
+    child: Child,
+    exports: { name: string; type: string }[],
+    { transcript, task, file, failLater }: {
+      transcript: Transcript;
+      task: number;
+      file: ExerciseFile;
+      failLater: (failure: unknown) => void;
+    },
+  ) {
+    this.#child = child;
+    this.#exports = exports;
+    this.#transcript = transcript;
+    this.#task = task;
+    this.#file = file;
+    this.#failLater = failLater;
+    child.listen((event) => this.#noteEvent(event));
+  }
+
+  #noteEvent(event: WireEvent): void {
+    if (event.event === "unhandled") this.unhandled.push(event.error!);
+    if (event.event === "replaced") this.replaced = event.names ?? [];
+    if (event.event === "callback") {
+      this.#callbacks.get(event.handle!)?.arrived(event.call!, (event.args ?? []).map(decodeValue));
+    }
+    this.events.push(event);
+    this.#transcript.wire(event);
+  }
+
+  /** Gives an order to the learner's process. */
+  readonly order: Child["order"] = (body) => this.#child.order(body);
+
+  /**
+   * Calls an exported function and gives what it returned (or what its promise resolved to).
+   *
+   * Ends the test with a failure if it threw.
+   */
+  async call(name: string, args: unknown[] = [], options: CallOptions = {}): Promise<unknown> {
+    return (await this.#returned({ op: "call", name }, args, options)).value;
+  }
+
+  /** The same for a function whose contract is to return at once, not a promise. */
+  async callSync(name: string, args: unknown[] = [], options: CallOptions = {}): Promise<unknown> {
+    const { value, isAsync } = await this.#returned({ op: "call", name }, args, options);
+    if (isAsync) this.#failPromise(`${name}()`, value);
+    return value;
+  }
+
+  #failPromise(call: string, value: unknown): never {
+    fail({
+      expected: {
+        en: `${call} returns its result`,
+        ko: `${call}이(가) 결과를 바로 반환함`,
+      },
+      received: {
+        en: `a Promise of ${showValue(value)}`,
+        ko: `${showValue(value)} 의 Promise`,
+      },
+      mistake: "unawaited-promise",
+    });
+  }
+
+  /** Calls an exported function that has to throw, and gives the error. */
+  async throws(
+    name: string,
+    args: unknown[],
+    { expected, mistake }: CallOptions & { expected: Text },
+  ): Promise<WireError> {
+    const reply = await this.#reply({ op: "call", name }, args);
+    if (!reply.ok) {
+      if (reply.error.message.startsWith("Not implemented")) {
+        throw threw(`${name}()`, reply.error, { file: this.#file, task: this.#task });
+      }
+      return reply.error;
+    }
+    const value = "value" in reply ? this.#decode(reply.value) : undefined;
+    const call = showCall(name, args);
+    fail({
+      expected,
+      received: {
+        en: `${call} returned ${showValue(value)}`,
+        ko: `${call}이(가) ${showValue(value)} 을(를) 반환했습니다`,
+      },
+      mistake,
+    });
+  }
+
+  /** Starts a call that goes on while the test does other things; a throw ends the test. */
+  start(
+    name: string,
+    args: unknown[],
+    { whileItRuns, mistake }: { whileItRuns?: Text; mistake?: string } = {},
+  ): Running {
+    const state = { ended: false, mayEnd: whileItRuns === undefined };
+    const returned = this.#returned({ op: "call", name }, args, { ...(mistake && { mistake }) })
+      .then(({ value }) => {
+        state.ended = true;
+        if (!state.mayEnd) {
+          fail({
+            expected: whileItRuns!,
+            received: {
+              en: `${name}() returned ${showValue(value)} too early`,
+              ko: `${name}()이(가) 너무 일찍 ${showValue(value)} 을(를) 반환했습니다`,
+            },
+            mistake,
+          });
+        }
+        return value;
+      }, (error) => {
+        state.ended = true;
+        throw error;
+      });
+    returned.catch(this.#failLater);
+    return {
+      returned,
+      get ended() {
+        return state.ended;
+      },
+      mayEnd() {
+        state.mayEnd = true;
+      },
+    };
+  }
+
+  /** Makes an instance of an exported class. */
+  async construct(name: string, args: unknown[] = []): Promise<Remote> {
+    return (await this.#returned({ op: "construct", name }, args, {})).value as Remote;
+  }
+
+  /** Calls a method of an object that stays in the learner's process. */
+  async method(
+    object: Remote,
+    name: string,
+    args: unknown[] = [],
+    options: CallOptions = {},
+  ): Promise<unknown> {
+    const order = { op: "method", handle: object.handle, name } as const;
+    return (await this.#returned(order, args, options, `${object.className}.${name}`)).value;
+  }
+
+  /** Reads a property of an object that stays in the learner's process. */
+  async get(object: Remote, name: string): Promise<unknown> {
+    const order = { op: "get", handle: object.handle, name } as const;
+    return (await this.#returned(order, [], {}, `${object.className}.${name}`)).value;
+  }
+
+  async #returned(
+    order: CallOrder,
+    args: unknown[],
+    { expected, mistake }: CallOptions,
+    shown = order.name,
+  ): Promise<{ value: unknown; isAsync: boolean }> {
+    const reply = await this.#reply(order, args);
+    if (!reply.ok) {
+      const failure = threw(showCall(shown, args), reply.error, {
+        file: this.#file,
+        task: this.#task,
+        expected,
+      });
+      if (mistake && failure.facts.kind === "threw") failure.facts.mistake = mistake;
+      throw failure;
+    }
+    return {
+      value: "value" in reply ? this.#decode(reply.value) : undefined,
+      isAsync: "async" in reply && reply.async === true,
+    };
+  }
+
+  async #reply(
+    order: CallOrder,
+    args: unknown[],
+  ): Promise<Answer> {
+    if (order.op === "call" || order.op === "construct") {
+      const found = this.#exports.find((e) => e.name === order.name);
+      if (found?.type !== "function") throw notExported(order.name, this.#exports, this.#file);
+      this.#transcript.you("call", showCall(order.name, args));
+    }
+    if (order.op === "get") return await this.order(order);
+    return await this.order({ ...order, args: args.map(encodeArg) });
+  }
+
+  // deno-lint-ignore no-explicit-any
+  #decode(wire: any): unknown {
+    const value = decodeValue(wire);
+    this.#remember(value);
+    return value;
+  }
+
+  #remember(value: unknown): void {
+    if (value instanceof Remote) {
+      if (value.kind !== "function" && value.kind !== "object") this.#handles.add(value.handle);
+    } else if (Array.isArray(value)) value.forEach((item) => this.#remember(item));
+    else if (
+      typeof value === "object" && value !== null &&
+      !(value instanceof Uint8Array || value instanceof RemoteError || value instanceof Unshown)
+    ) Object.values(value).forEach((item) => this.#remember(item));
+  }
+
+  /** Gives the learner's process a connection that it dialled to `to`. */
+  dial(to: Endpoint): Promise<Remote> {
+    return this.#given({ op: "dial", hostname: to.hostname, port: to.port });
+  }
+
+  /** Gives the learner's process a listener on `hostname`, on a port that the OS chooses. */
+  listen(hostname = "127.0.0.1"): Promise<Remote> {
+    return this.#given({ op: "listen", hostname, port: 0 });
+  }
+
+  /** Accepts one connection on a listener of the learner's process. */
+  accept(listener: Remote): Promise<Remote> {
+    return this.#given({ op: "accept", handle: listener.handle });
+  }
+
+  async #given(body: Parameters<Child["order"]>[0]): Promise<Remote> {
+    const reply = await this.order(body);
+    if (!reply.ok) throw new OrderError(reply.error);
+    return this.#decode("value" in reply ? reply.value : undefined) as Remote;
+  }
+
+  /** A function for the learner's code to call. Its calls wait until the test settles them. */
+  async callback(): Promise<Callback> {
+    const remote = await this.#given({ op: "callback" });
+    const callback = new Callback(remote, this.order);
+    this.#callbacks.set(remote.handle, callback);
+    return callback;
+  }
+
+  /** At most so many bytes per read or write, on every connection, from now on. */
+  async limit(limits: Limits): Promise<void> {
+    await this.order({ op: "limits", limits });
+  }
+
+  /** Makes calls of the socket API fail, as told. */
+  async faults(...faults: Fault[]): Promise<void> {
+    await this.order({ op: "faults", faults });
+  }
+
+  /** Closes a socket in the learner's process, however it came to be there. */
+  async close(socket: Remote): Promise<void> {
+    await this.order({ op: "close", handle: socket.handle });
+  }
+
+  /** What the learner's process holds and waits for. */
+  async state(): Promise<ChildState> {
+    const reply = await this.order({ op: "state" });
+    if (!("state" in reply)) throw new Error("The host gave no state");
+    return reply.state;
+  }
+
+  /** Closes what was returned or given, lets what is due happen, and tells what is left. */
+  async tidy(): Promise<ChildState> {
+    await this.order({ op: "limits", limits: {} });
+    await this.order({ op: "faults", faults: [] });
+    for (const handle of this.#handles) await this.order({ op: "close", handle });
+    return await this.rest();
+  }
+
+  /** Lets what is due in the learner's process happen, and tells what it holds then. */
+  async rest(): Promise<ChildState> {
+    const reply = await this.order({ op: "rest", timersWithinMs: 50 });
+    if (!("state" in reply)) throw new Error("The host gave no state");
+    return reply.state;
+  }
+}
+
+/** `bindTo("127.0.0.1", 8080)`. */
+export function showCall(name: string, args: unknown[]): string {
+  return `${name}(${args.map(showArg).join(", ")})`;
+}
+
+function showArg(value: unknown): string {
+  if (value instanceof Remote) {
+    if (value.kind === "function") return "handle";
+    if (value.kind === "conn") return "conn";
+    return value.kind === "listener" ? "listener" : value.className;
+  }
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  return showValue(value);
+}
+
+/** `127.0.0.1:8080`, as text in every language. */
+export function endpointText({ hostname, port }: Endpoint): Text {
+  return same(showAddr({ transport: "tcp", hostname, port }));
+}

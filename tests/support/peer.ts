@@ -1,0 +1,227 @@
+/**
+ * The other end of the learner's connections: scripted, on real sockets, and closed when the test is over.
+ *
+ * @module
+ */
+
+import { same, type Text } from "../../workbook/text.ts";
+import { escapeBytes, expectBytes } from "./bytes.ts";
+import { fail } from "./failure.ts";
+import type { Endpoint } from "./learner.ts";
+import { showAddr, showBytes, type Transcript } from "./transcript.ts";
+
+/** A peer's end of one connection. */
+export class PeerConn {
+  readonly #conn: Deno.TcpConn;
+  readonly #transcript: Transcript;
+
+  constructor(conn: Deno.TcpConn, transcript: Transcript) {
+    this.#conn = conn;
+    this.#transcript = transcript;
+  }
+
+  get localAddr(): Deno.NetAddr {
+    return this.#conn.localAddr;
+  }
+
+  get remoteAddr(): Deno.NetAddr {
+    return this.#conn.remoteAddr;
+  }
+
+  /** Sends all of `data`. */
+  async send(data: Uint8Array): Promise<void> {
+    this.#transcript.peer("send", showBytes(data));
+    for (let done = 0; done < data.length;) done += await this.#conn.write(data.subarray(done));
+  }
+
+  /** Receives bytes until there are `count`, or the stream ends. */
+  async receive(count: number): Promise<Uint8Array> {
+    const data = new Uint8Array(count);
+    let size = 0;
+    while (size < count) {
+      const n = await this.#conn.read(data.subarray(size)).catch((error) => {
+        this.#transcript.peer("read", `✗ ${error.name}`);
+        return null;
+      });
+      if (n === null) break;
+      size += n;
+    }
+    this.#transcript.peer("receive", showBytes(data.subarray(0, size)));
+    return data.subarray(0, size);
+  }
+
+  /** Receives exactly `expected`, or ends the test. */
+  async expect(expected: Uint8Array, mistake?: string): Promise<void> {
+    const received = await this.receive(expected.length);
+    if (received.length === 0 && expected.length > 0) {
+      fail({
+        expected: escapeBytes(expected),
+        received: { en: "the connection was closed", ko: "연결이 닫혔습니다" },
+        mistake,
+      });
+    }
+    expectBytes(received, expected, mistake);
+  }
+
+  /** Waits until the other side has ended the stream (end of file or reset); more bytes end the test. */
+  async expectEnd(what: Text, mistake?: string): Promise<void> {
+    const more = await this.receive(1);
+    if (more.length > 0) fail({ expected: what, received: same(escapeBytes(more)), mistake });
+  }
+
+  /** Ends its own direction of the stream. */
+  async closeWrite(): Promise<void> {
+    this.#transcript.peer("closeWrite");
+    await this.#conn.closeWrite();
+  }
+
+  /** Closes the connection. */
+  close(): void {
+    this.#transcript.peer("close", showAddr(this.localAddr));
+    closeQuietly(this.#conn);
+  }
+
+  /** Closes the connection without a line in the story. */
+  release(): void {
+    closeQuietly(this.#conn);
+  }
+}
+
+/** Makes a test's peers and closes them all at its end. */
+export class Peers {
+  readonly #transcript: Transcript;
+  readonly #open: { release(): void }[] = [];
+
+  constructor(transcript: Transcript) {
+    this.#transcript = transcript;
+  }
+
+  #track<T extends { release(): void }>(thing: T): T {
+    this.#open.push(thing);
+    return thing;
+  }
+
+  /** Keeps something of the test's own to be closed at its end. */
+  track<T extends { close(): void }>(thing: T): T {
+    this.#open.push({ release: () => closeQuietly(thing) });
+    return thing;
+  }
+
+  /** Connects to the learner's listener. A refusal is thrown as it comes. */
+  async connect(to: Endpoint): Promise<PeerConn> {
+    let from = "";
+    const shown = showAddr({ transport: "tcp", ...to });
+    this.#transcript.peer("connect", () => `${from ? `${from} → ` : ""}${shown}`);
+    const conn = await Deno.connect({ hostname: to.hostname, port: to.port });
+    from = showAddr(conn.localAddr);
+    return this.#track(new PeerConn(conn, this.#transcript));
+  }
+
+  /** A listener that accepts when told. */
+  listen(hostname = "127.0.0.1", { backlog }: { backlog?: number } = {}): PeerListener {
+    const options = { hostname, port: 0, ...(backlog !== undefined && { tcpBacklog: backlog }) };
+    const listener = Deno.listen(options);
+    this.#transcript.peer("listen", showAddr(listener.addr));
+    return this.#track(
+      new PeerListener(listener, this.#transcript, (conn) => this.#track(conn)),
+    );
+  }
+
+  /**
+   * An address at which nobody listens, and nobody will while the test runs.
+   *
+   * It is the client's end of a connection: the port is in use, so that the OS gives it to no one else, and
+   * not listening, so that a connect is refused.
+   */
+  async refusing(hostname = "127.0.0.1"): Promise<Endpoint> {
+    const listener = this.track(Deno.listen({ hostname, port: 0 }));
+    const client = this.track(
+      await Deno.connect({ hostname, port: (listener.addr as Deno.NetAddr).port }),
+    );
+    this.track(await listener.accept());
+    const { port } = client.localAddr as Deno.NetAddr;
+    return { hostname, port };
+  }
+
+  /**
+   * An address that neither accepts nor refuses: its queue is full, so the kernel drops what knocks.
+   *
+   * A host that is down looks the same to a client.
+   */
+  async silent(hostname = "127.0.0.1"): Promise<{ address: Endpoint; listener: PeerListener }> {
+    const listener = this.listen(hostname, { backlog: 1 });
+    const { port } = listener.addr;
+    // With a backlog of 1 Linux completes two connections that nobody accepts.
+    for (let i = 0; i < 2; i++) this.track(await Deno.connect({ hostname, port }));
+    return { address: { hostname, port }, listener };
+  }
+
+  /** Connects and resets at once (RST, not FIN): what a crashed client or a port scanner looks like. */
+  async connectAndReset(to: Endpoint): Promise<void> {
+    const { connect } = await import("node:net");
+    this.#transcript.peer("connect", showAddr({ transport: "tcp", ...to }));
+    await new Promise<void>((resolve, reject) => {
+      const socket = connect(to.port, to.hostname, () => {
+        this.#transcript.peer("reset", "RST");
+        socket.resetAndDestroy();
+      });
+      socket.on("error", reject);
+      socket.on("close", () => resolve());
+    });
+  }
+
+  /** A UDP socket of the suite's. */
+  datagram(hostname = "127.0.0.1"): Deno.DatagramConn {
+    return this.track(Deno.listenDatagram({ hostname, port: 0, transport: "udp" }));
+  }
+
+  /** Notes in the story what a test does by itself. */
+  note(event: string, detail = ""): void {
+    this.#transcript.peer(event, detail);
+  }
+
+  /** Closes everything. */
+  release(): void {
+    for (const thing of this.#open.splice(0).reverse()) thing.release();
+  }
+}
+
+/** A listener of the suite's. */
+export class PeerListener {
+  readonly #listener: Deno.TcpListener;
+  readonly #transcript: Transcript;
+  readonly #track: (conn: PeerConn) => PeerConn;
+
+  constructor(
+    listener: Deno.TcpListener,
+    transcript: Transcript,
+    track: (conn: PeerConn) => PeerConn,
+  ) {
+    this.#listener = listener;
+    this.#transcript = transcript;
+    this.#track = track;
+  }
+
+  get addr(): Deno.NetAddr {
+    return this.#listener.addr as Deno.NetAddr;
+  }
+
+  /** Accepts one connection. */
+  async accept(): Promise<PeerConn> {
+    const conn = await this.#listener.accept();
+    this.#transcript.peer("accept", `${showAddr(conn.localAddr)} ← ${showAddr(conn.remoteAddr)}`);
+    return this.#track(new PeerConn(conn, this.#transcript));
+  }
+
+  release(): void {
+    closeQuietly(this.#listener);
+  }
+}
+
+function closeQuietly(thing: { close(): void }): void {
+  try {
+    thing.close();
+  } catch {
+    // Closed already.
+  }
+}

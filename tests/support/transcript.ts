@@ -1,0 +1,132 @@
+/**
+ * What happened on the wire, step by step, seen from both ends.
+ *
+ * The suite notes what its own sockets do ("peer"), the learner's process reports its calls ("you"). Both use the
+ * machine's clock; steps are sorted by it when a failure is told.
+ *
+ * @module
+ */
+
+import type { TranscriptStep } from "../../workbook/records.ts";
+import type { WireAddr, WireEvent } from "../../workbook/protocol.ts";
+import { escapeBytes } from "./bytes.ts";
+import { fromBase64 } from "./wire.ts";
+
+interface Step {
+  at: number;
+  who: "you" | "peer";
+  event: string;
+  detail: () => string;
+}
+
+const MAX_STEPS = 30;
+const SHOWN_BYTES = 24;
+
+/** The moment, in milliseconds since the epoch, on the clock that the learner's process uses too. */
+export const now = () => performance.timeOrigin + performance.now();
+
+/** Collects the steps of one test. */
+export class Transcript {
+  #steps: Step[] = [];
+
+  /** Notes what a peer of the suite's is about to do. `detail` may be completed later. */
+  peer(event: string, detail: string | (() => string) = ""): void {
+    this.#add("peer", event, detail);
+  }
+
+  /** Notes what the suite asks of the learner's code. */
+  you(event: string, detail: string | (() => string) = ""): void {
+    this.#add("you", event, detail);
+  }
+
+  #add(who: "you" | "peer", event: string, detail: string | (() => string)): void {
+    this.#steps.push({
+      at: now(),
+      who,
+      event,
+      detail: typeof detail === "string" ? () => detail : detail,
+    });
+  }
+
+  /** Notes what the learner's code did. */
+  wire(event: WireEvent): void {
+    const detail = describeEvent(event);
+    if (detail === undefined) return;
+    this.#steps.push({ at: event.at, who: "you", event: event.event, detail: () => detail });
+  }
+
+  /** The steps in order; of a long story the beginning and the end. */
+  steps(): TranscriptStep[] {
+    const sorted = this.#steps.toSorted((a, b) => a.at - b.at);
+    const told = sorted.map(({ who, event, detail }, i) => ({
+      step: i + 1,
+      who,
+      event,
+      detail: detail(),
+    }));
+    if (told.length <= MAX_STEPS) return told;
+    return [...told.slice(0, 12), ...told.slice(12 - MAX_STEPS)];
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    this.#steps = [];
+  }
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080` or a path. */
+export function showAddr(addr: WireAddr | undefined): string {
+  if (!addr) return "?";
+  if (addr.path !== undefined) return addr.path;
+  const host = addr.hostname?.includes(":") ? `[${addr.hostname}]` : addr.hostname;
+  return `${host}:${addr.port}`;
+}
+
+/** `5 bytes "hello"`. */
+export function showBytes(bytes: Uint8Array, size = bytes.length): string {
+  const cut = size > SHOWN_BYTES ? "…" : "";
+  const unit = size === 1 ? "byte" : "bytes";
+  return `${size} ${unit} ${escapeBytes(bytes.subarray(0, SHOWN_BYTES))}${cut}`;
+}
+
+function describeEvent(event: WireEvent): string | undefined {
+  const { addr, remoteAddr, error } = event;
+  const failed = error ? ` ${error.name}: ${error.message}` : "";
+  const head = () => showBytes(fromBase64(event.head ?? ""), event.size ?? 0);
+  switch (event.event) {
+    case "listen": {
+      const { hostname, port, backlog } = event.asked ?? {};
+      const asked = `${
+        showAddr({ transport: "", hostname: hostname ?? "0.0.0.0", port: port ?? 0 })
+      }${backlog === undefined ? "" : ` backlog ${backlog}`}`;
+      return error ? `${asked} ✗${failed}` : `${addr?.transport} ${asked} → ${showAddr(addr)}`;
+    }
+    case "connect":
+      return error
+        ? `${showAddr(remoteAddr)} ✗${failed}`
+        : `${showAddr(addr)} → ${showAddr(remoteAddr)}`;
+    case "accept":
+      return error ? `✗${failed}` : `${showAddr(addr)} ← ${showAddr(remoteAddr)}`;
+    case "read":
+      return error ? `✗${failed}` : event.size === null ? "end of file" : head();
+    case "write":
+      return error ? `✗${failed}` : head();
+    case "receive":
+      return `${head()} ← ${showAddr(remoteAddr)}`;
+    case "send":
+      return `${head()} → ${showAddr(remoteAddr)}`;
+    case "closeWrite":
+      return showAddr(addr);
+    case "close":
+      return remoteAddr ? `${showAddr(addr)} ↔ ${showAddr(remoteAddr)}` : showAddr(addr);
+    case "exit":
+      return `status ${event.code}`;
+    case "fault":
+      return `${error?.name} (made by the test)`;
+    case "unhandled":
+      return `${error?.name || "thrown"}: ${error?.message}`;
+    case "callback":
+    case "replaced":
+      return undefined;
+  }
+}

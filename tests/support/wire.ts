@@ -1,0 +1,103 @@
+/**
+ * Values on their way to and from the learner's process, on the suite's side.
+ *
+ * @module
+ */
+
+import type {
+  HandleKind,
+  WireAddr,
+  WireArg,
+  WireError,
+  WireValue,
+} from "../../workbook/protocol.ts";
+
+/** Something that stays in the learner's process and is known here by its handle. */
+export class Remote {
+  constructor(
+    readonly handle: string,
+    readonly kind: HandleKind,
+    /** The name of its class, e.g. `TcpConn`. */
+    readonly className: string,
+    /** Its own address, for a socket. */
+    readonly addr?: WireAddr,
+    readonly remoteAddr?: WireAddr,
+    /** Whether the learner's process had closed it when it was handed over. */
+    readonly closed = false,
+    readonly resource?: number,
+  ) {}
+}
+
+/** A value that JSON and this module cannot carry; `text` is how the learner's process shows it. */
+export class Unshown {
+  constructor(readonly text: string) {}
+}
+
+/** An error that came as a value. */
+export class RemoteError {
+  constructor(readonly wire: WireError) {}
+}
+
+/** Bytes to base64. */
+export function toBase64(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 8192) {
+    text += String.fromCharCode(...bytes.subarray(i, i + 8192));
+  }
+  return btoa(text);
+}
+
+/** Base64 to bytes. */
+export function fromBase64(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+}
+
+/** An argument as the host takes it. */
+export function encodeArg(value: unknown): WireArg {
+  if (value === undefined) return { is: "undefined" };
+  if (value instanceof Remote) return { is: "handle", handle: value.handle };
+  if (value instanceof Uint8Array) return { is: "bytes", base64: toBase64(value) };
+  if (typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))) {
+    return { is: "number", text: Object.is(value, -0) ? "-0" : `${value}` };
+  }
+  if (Array.isArray(value)) return { is: "array", items: value.map(encodeArg) };
+  if (typeof value === "object" && value !== null) {
+    return { is: "record", entries: Object.entries(value).map(([k, v]) => [k, encodeArg(v)]) };
+  }
+  return { is: "json", value };
+}
+
+/** A value that the host sent. */
+export function decodeValue(wire: WireValue): unknown {
+  switch (wire.is) {
+    case "json":
+      return wire.value;
+    case "undefined":
+      return undefined;
+    case "number":
+      return Number(wire.text);
+    case "bigint":
+      return BigInt(wire.text);
+    case "symbol":
+    case "cut":
+      return new Unshown(wire.text);
+    case "bytes":
+      return fromBase64(wire.base64);
+    case "array":
+      return wire.items.map(decodeValue);
+    case "record":
+      return Object.fromEntries(wire.entries.map(([key, item]) => [key, decodeValue(item)]));
+    case "error":
+      return new RemoteError(wire.error);
+    case "handle":
+      return new Remote(
+        wire.handle,
+        wire.kind,
+        wire.className,
+        wire.addr,
+        wire.remoteAddr,
+        wire.closed,
+        wire.resource,
+      );
+  }
+}

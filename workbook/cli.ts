@@ -1,0 +1,63 @@
+/**
+ * The commands of the workbook: finds the one that is asked for, runs it, and gives its exit status.
+ *
+ * @module
+ */
+
+import { CommandError } from "./errors.ts";
+import { isLang, type Lang, langOfEnvironment } from "./text.ts";
+
+/** A command: takes its arguments, gives the exit status. */
+type Command = (args: string[], root: string) => Promise<number>;
+
+/** Each command is loaded when it is asked for, so that none makes another slow. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  lesson: async () => (await import("./commands/lesson.ts")).lessonCommand,
+};
+
+/** Runs the command that `args` begin with. Returns 0, 1 (something did not pass) or 2 (the command is at fault). */
+export async function runCommand(args: string[]): Promise<number> {
+  const [name = "", ...rest] = args;
+  const root = rootFolder();
+  try {
+    const load = COMMANDS[name];
+    if (!load) {
+      const names = Object.keys(COMMANDS).join(", ");
+      throw new CommandError(
+        { en: `There is no command "${name}".`, ko: `"${name}" 명령은 없습니다.` },
+        { en: `Commands: ${names}`, ko: `명령: ${names}` },
+      );
+    }
+    return await (await load())(rest, root);
+  } catch (error) {
+    const lang = langOfArgs(rest);
+    if (error instanceof CommandError) {
+      console.error(error.sentence[lang]);
+      if (error.next) console.error(error.next[lang]);
+    } else {
+      const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+      console.error(
+        lang === "ko"
+          ? `워크북에서 예상하지 못한 오류가 났습니다: ${text}`
+          : `The workbook met an error it did not expect: ${text}`,
+      );
+      if (Deno.env.get("WORKBOOK_DEBUG")) console.error(error);
+    }
+    return 2;
+  }
+}
+
+/** The language for a sentence about the arguments themselves, which may be wrong. */
+function langOfArgs(args: string[]): Lang {
+  const at = args.findIndex((arg) => arg === "--lang" || arg.startsWith("--lang="));
+  const value = args[at]?.includes("=") ? args[at]!.slice("--lang=".length) : args[at + 1];
+  return at >= 0 && isLang(value) ? value : langOfEnvironment((name) => Deno.env.get(name));
+}
+
+function rootFolder(): string {
+  const url = new URL("..", import.meta.url);
+  const path = decodeURIComponent(url.pathname).replace(/\/$/, "");
+  return Deno.build.os === "windows" ? path.slice(1) : path;
+}
+
+if (import.meta.main) Deno.exit(await runCommand(Deno.args));

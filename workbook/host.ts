@@ -1,0 +1,233 @@
+/**
+ * The learner's process: loads one exercise file and does what the suite orders.
+ *
+ * Started by `tests/support/learner.ts` as `deno run … host.ts`, with the loopback network and its own
+ * folder and nothing else. Takes {@linkcode Order}s as JSON lines on standard input and answers on standard
+ * output (see `protocol.ts`). Everything it says is data; no verdict is made here.
+ *
+ * @module
+ */
+
+import type { Order, Reply } from "./protocol.ts";
+import { RECORD_MARK } from "./protocol.ts";
+import { decode, encode, encodeError, hold, holding, setHome } from "./host_values.ts";
+import {
+  acceptQuietly,
+  adopt,
+  closeQuietly,
+  emit,
+  original,
+  rememberBuiltIns,
+  replacedBuiltIns,
+  rest,
+  setFaults,
+  setLimits,
+  startObserving,
+  stateNow,
+} from "./host_sockets.ts";
+
+const input = Deno.stdin;
+const readInput = input.read.bind(input);
+const writeOutput = Deno.stdout.writeSync.bind(Deno.stdout);
+const stringify = JSON.stringify;
+const parse = JSON.parse;
+const encoder = new TextEncoder();
+const toBytes = encoder.encode.bind(encoder);
+const decoder = new TextDecoder();
+const toText = decoder.decode.bind(decoder);
+const exit = Deno.exit;
+
+/** The first line of standard input: the word that marks this child's own lines. */
+let word = "";
+
+/** Orders a callback of the suite's has to wait for, by function handle and number of the call. */
+const settlers = new Map<string, (how: { throws?: string }) => void>();
+const throwsSync = new Map<string, string>();
+let exercise: Record<string, unknown> = {};
+let replacedReported = 0;
+
+function say(reply: Reply): void {
+  const bytes = toBytes(`\n${RECORD_MARK}${word} ${stringify(reply)}\n`);
+  for (let done = 0; done < bytes.length;) done += writeOutput(bytes.subarray(done));
+}
+
+function reportReplaced(): void {
+  const names = replacedBuiltIns();
+  if (names.length > replacedReported) {
+    replacedReported = names.length;
+    emit({ event: "replaced", names });
+  }
+}
+
+async function load(url: string): Promise<{ name: string; type: string }[]> {
+  setHome(url.slice(0, url.lastIndexOf("/") + 1));
+  rememberBuiltIns();
+  // Through a module of our own, so that an export called `then` is an export like any other: the import
+  // of a module that has one would call it. The data URL also makes the specifier a computed one, which
+  // bounds the exercise's own imports to the folder that may be read.
+  const wrapper = `import * as exercise from ${stringify(url)}; export { exercise };`;
+  const loaded = await import(`data:application/javascript,${encodeURIComponent(wrapper)}`);
+  exercise = loaded.exercise;
+  return Object.keys(exercise).map((name) => ({ name, type: typeof exercise[name] }));
+}
+
+/** Runs a function of the learner's and tells how it ended. */
+async function answerCall(id: number, run: () => unknown): Promise<void> {
+  let isAsync = false;
+  try {
+    let result = run();
+    if (isThenable(result)) {
+      isAsync = true;
+      result = await result;
+    }
+    reportReplaced();
+    say({ id, ok: true, value: encode(result), async: isAsync });
+  } catch (error) {
+    reportReplaced();
+    say({ id, ok: false, error: encodeError(error), async: isAsync });
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
+/** A function for the learner's code to call: the suite sees each call and ends it. */
+function makeCallback(): (...args: unknown[]) => Promise<void> {
+  let calls = 0;
+  const callback = (...args: unknown[]): Promise<void> => {
+    const handle = hold(callback);
+    const call = ++calls;
+    emit({ event: "callback", handle, call, args: args.map((arg) => encode(arg)) });
+    const message = throwsSync.get(handle);
+    if (message !== undefined) throw new Error(message);
+    return new Promise((resolve, reject) => {
+      settlers.set(`${handle} ${call}`, ({ throws }) => {
+        if (throws === undefined) resolve();
+        else reject(new Error(throws));
+      });
+    });
+  };
+  return callback;
+}
+
+async function obey(order: Order): Promise<void> {
+  const { id } = order;
+  const done = (value: unknown) => say({ id, ok: true, value: encode(value) });
+  switch (order.op) {
+    case "load": {
+      const exports = await load(order.url);
+      reportReplaced();
+      return say({ id, ok: true, exports });
+    }
+    case "call": {
+      const run = exercise[order.name] as (...args: unknown[]) => unknown;
+      return await answerCall(id, () => run(...order.args.map(decode)));
+    }
+    case "construct": {
+      const Class = exercise[order.name] as new (...args: unknown[]) => unknown;
+      return await answerCall(id, () => new Class(...order.args.map(decode)));
+    }
+    case "method": {
+      const object = holding(order.handle) as Record<string, (...args: unknown[]) => unknown>;
+      return await answerCall(id, () => object[order.name]!(...order.args.map(decode)));
+    }
+    case "get":
+      return await answerCall(
+        id,
+        () => (holding(order.handle) as Record<string, unknown>)[order.name],
+      );
+    case "dial": {
+      const { hostname, port } = order;
+      const conn = await original.connect({ hostname, port });
+      adopt(conn, "conn");
+      return done(conn);
+    }
+    case "listen": {
+      const { hostname, port } = order;
+      const listener = original.listen({ hostname, port });
+      adopt(listener, "listener");
+      return done(listener);
+    }
+    case "accept": {
+      const conn = await acceptQuietly(holding(order.handle) as Deno.TcpListener);
+      adopt(conn, "conn");
+      return done(conn);
+    }
+    case "callback":
+      return done(makeCallback());
+    case "script":
+      throwsSync.set(order.handle, order.throwsSync);
+      return done(undefined);
+    case "settle": {
+      const key = `${order.handle} ${order.call}`;
+      settlers.get(key)?.(order.throws === undefined ? {} : { throws: order.throws });
+      settlers.delete(key);
+      return done(undefined);
+    }
+    case "close":
+      closeQuietly(holding(order.handle));
+      return done(undefined);
+    case "limits":
+      setLimits(order.limits);
+      return done(undefined);
+    case "faults":
+      setFaults(order.faults);
+      return done(undefined);
+    case "state":
+      return say({ id, ok: true, state: await stateNow() });
+    case "rest":
+      await rest(order.timersWithinMs);
+      reportReplaced();
+      return say({ id, ok: true, state: await stateNow() });
+  }
+}
+
+/** Keeps the learner's code from taking the orders, and from missing what ends the process. */
+function guardProcess(): void {
+  const closed = { read: () => Promise.resolve(null), readSync: () => null, close() {} };
+  Object.defineProperty(Deno, "stdin", { value: closed, configurable: true });
+  Deno.exit = (code?: number): never => {
+    emit({ event: "exit", code: code ?? Deno.exitCode });
+    return exit(code);
+  };
+  for (const name of ["log", "info", "debug"] as const) console[name] = console.error;
+  addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    emit({ event: "unhandled", error: encodeError(event.reason) });
+  });
+  addEventListener("error", (event) => {
+    event.preventDefault();
+    emit({ event: "unhandled", error: encodeError(event.error) });
+  });
+}
+
+const chunk = new Uint8Array(65536);
+let buffered = "";
+
+/** Lines of standard input, until it ends. */
+async function nextLine(): Promise<string | null> {
+  for (;;) {
+    const end = buffered.indexOf("\n");
+    if (end >= 0) {
+      const line = buffered.slice(0, end);
+      buffered = buffered.slice(end + 1);
+      return line;
+    }
+    const size = await readInput(chunk);
+    if (size === null) return null;
+    buffered += toText(chunk.subarray(0, size), { stream: true });
+  }
+}
+
+startObserving((event) => say({ event }));
+guardProcess();
+word = await nextLine() ?? exit(0);
+say({ ready: true });
+for (let line = await nextLine(); line !== null; line = await nextLine()) {
+  const order = parse(line) as Order;
+  obey(order).catch((error) => say({ id: order.id, ok: false, error: encodeError(error) }));
+}
+// The suite is gone: so is the reason to live, whatever the exercise still does.
+exit(0);

@@ -1,0 +1,507 @@
+/**
+ * Stands between the learner's code and Deno's socket calls: reports what is called, remembers what is
+ * open or waiting, and applies the limits and faults that a suite asks for.
+ *
+ * The learner still gets Deno's own objects: methods are wrapped on their prototypes, so `using`,
+ * `for await`, `instanceof`, `readable` and `writable` work as ever. The host itself uses the originals.
+ *
+ * @module
+ */
+
+import type {
+  ChildState,
+  Fault,
+  HandleKind,
+  Limits,
+  OpenSocket,
+  PendingCall,
+  WireAddr,
+  WireEvent,
+} from "./protocol.ts";
+import { encodeError, setSocketFacts, toBase64 } from "./host_values.ts";
+
+/** Deno's calls as they were before the exercise was loaded. */
+export const original = {
+  listen: Deno.listen,
+  listenDatagram: Deno.listenDatagram,
+  connect: Deno.connect,
+};
+
+type SocketKind = "listener" | "conn" | "datagram";
+
+interface Entry extends OpenSocket {
+  object: object;
+  closed: boolean;
+  /** The stream properties were used, so a close may pass unseen. */
+  streams: boolean;
+}
+
+/** Events reported in full per test; what comes after is left out, so that a busy loop costs nothing. */
+const MAX_EVENTS = 400;
+const HEAD_BYTES = 48;
+
+const entries = new WeakMap<object, Entry>();
+const open = new Map<number, Entry>();
+const pending = new Set<PendingCall>();
+const timers = new Map<unknown, number>();
+const now = () => performance.timeOrigin + performance.now();
+let nextResource = 1;
+let events = 0;
+let limits: Limits = {};
+let faults: Fault[] = [];
+let report: (event: WireEvent) => void = () => {};
+const originalTimers = { setTimeout, clearTimeout };
+
+/** Sends an event to the suite. */
+export function emit(event: Omit<WireEvent, "at">): void {
+  if (events++ < MAX_EVENTS) report({ at: now(), ...event });
+}
+
+/** Limits for every connection from now on. */
+export function setLimits(value: Limits): void {
+  limits = value;
+}
+
+/** Faults from now on; they replace the ones before. */
+export function setFaults(value: Fault[]): void {
+  faults = value;
+}
+
+/** Registers a socket that the host made on the suite's behalf. */
+export function adopt(object: object, kind: SocketKind): void {
+  observe(object, kind, "given");
+}
+
+/** Ends a socket of any kind; one that is closed already is left alone. */
+export function closeQuietly(object: unknown): void {
+  try {
+    (object as { close(): void }).close();
+  } catch {
+    // Closed already, or never a socket: either way there is nothing left to release.
+  }
+}
+
+/** What the child holds and waits for at this moment. */
+export async function stateNow(): Promise<ChildState> {
+  for (const entry of [...open.values()]) {
+    if (entry.streams && await closedUnseen(entry)) markClosed(entry);
+  }
+  return {
+    pending: [...pending],
+    open: [...open.values()].map(({ resource, kind, addr, remoteAddr, origin }) => ({
+      resource,
+      kind,
+      origin,
+      ...(addr && { addr }),
+      ...(remoteAddr && { remoteAddr }),
+    })),
+    timersMs: [...timers.values()],
+  };
+}
+
+/** Waits until the timers that are due within `ms` have fired, and one turn of the event loop more. */
+export async function rest(ms: number): Promise<void> {
+  const turn = (delay: number) =>
+    new Promise<void>((resolve) => originalTimers.setTimeout(resolve, delay));
+  await turn(0);
+  const near = [...timers.values()].filter((delay) => delay <= ms);
+  if (near.length > 0) await turn(Math.max(...near) + 1);
+  events = 0;
+}
+
+function closedUnseen(entry: Entry): Promise<boolean> {
+  // An empty write sends nothing, and fails with BadResource only on a connection that is closed.
+  const write = seen.conn!.methods.write!;
+  return (write.call(entry.object, new Uint8Array(0)) as Promise<number>).then(
+    () => false,
+    (error: unknown) => error instanceof Deno.errors.BadResource,
+  );
+}
+
+function plainAddr(addr: Deno.Addr | undefined): WireAddr | undefined {
+  if (!addr) return undefined;
+  const { transport } = addr;
+  if ("path" in addr) return { transport, path: addr.path };
+  if ("hostname" in addr) return { transport, hostname: addr.hostname, port: addr.port };
+  return { transport };
+}
+
+function register(object: object, kind: HandleKind, origin: "made" | "given"): Entry {
+  const known = entries.get(object);
+  if (known) return known;
+  const socket = object as { addr?: Deno.Addr; localAddr?: Deno.Addr; remoteAddr?: Deno.Addr };
+  const entry: Entry = {
+    resource: nextResource++,
+    kind,
+    origin,
+    object,
+    closed: false,
+    streams: false,
+  };
+  const addr = plainAddr(kind === "conn" ? socket.localAddr : socket.addr);
+  if (addr) entry.addr = addr;
+  const remoteAddr = kind === "conn" ? plainAddr(socket.remoteAddr) : undefined;
+  if (remoteAddr) entry.remoteAddr = remoteAddr;
+  entries.set(object, entry);
+  open.set(entry.resource, entry);
+  return entry;
+}
+
+function markClosed(entry: Entry): void {
+  entry.closed = true;
+  open.delete(entry.resource);
+}
+
+function where(entry: Entry | undefined) {
+  if (!entry) return {};
+  const { resource, addr, remoteAddr } = entry;
+  return { resource, ...(addr && { addr }), ...(remoteAddr && { remoteAddr }) };
+}
+
+function headOf(bytes: Uint8Array, size: number): string {
+  return toBase64(bytes.subarray(0, Math.min(size, HEAD_BYTES)));
+}
+
+/** Throws when a fault is due for this call. */
+function meetFault(api: Fault["api"][number], port?: number): void {
+  for (const fault of faults) {
+    if (!fault.api.includes(api) || fault.times <= 0) continue;
+    if (fault.fixedPort && !port) continue;
+    if (fault.skip) {
+      fault.skip--;
+      continue;
+    }
+    fault.times--;
+    const errorClass = (Deno.errors as unknown as Record<string, ErrorConstructor>)[fault.error]!;
+    const error = new errorClass(FAULT_MESSAGES[fault.error] ?? fault.error);
+    emit({
+      event: "fault",
+      error: encodeError(error),
+      ...(port !== undefined && { asked: { port } }),
+    });
+    throw error;
+  }
+}
+
+const FAULT_MESSAGES: Record<string, string> = {
+  AddrInUse: "Address already in use (os error 98)",
+  ConnectionReset: "Connection reset by peer (os error 104)",
+  BrokenPipe: "Broken pipe (os error 32)",
+  PermissionDenied: "Permission denied (os error 13)",
+};
+
+/** Runs an asynchronous socket call with its entry in the list of pending calls. */
+async function waiting<T>(call: PendingCall, run: () => Promise<T>): Promise<T> {
+  pending.add(call);
+  try {
+    return await run();
+  } finally {
+    pending.delete(call);
+  }
+}
+
+// deno-lint-ignore no-explicit-any
+type Method = (this: any, ...args: any[]) => unknown;
+type Methods = Record<string | symbol, Method>;
+
+/** The prototypes met so far, with their methods as they were. */
+const seen: { [K in "listener" | "conn" | "datagram"]?: { prototype: object; methods: Methods } } =
+  {};
+
+/** The host's own accept: unlimited, unreported. */
+export function acceptQuietly(listener: Deno.TcpListener): Promise<Deno.TcpConn> {
+  return seen.listener!.methods.accept!.call(listener) as Promise<Deno.TcpConn>;
+}
+
+/**
+ * Registers a socket, and at the first sight of its class wraps the methods on the prototype.
+ * Deno exports none of these classes, so an instance has to come by first.
+ */
+function observe(object: object, kind: SocketKind, origin: "made" | "given"): Entry {
+  if (!seen[kind]) {
+    const direct = Object.getPrototypeOf(object);
+    // TcpConn and UnixConn share the class above them, where read, write and close live.
+    const prototype = kind === "conn" ? Object.getPrototypeOf(direct) : direct;
+    const methods: Methods = {};
+    for (const key of Reflect.ownKeys(prototype)) {
+      const value = Object.getOwnPropertyDescriptor(prototype, key)!.value;
+      if (typeof value === "function" && key !== "constructor") methods[key] = value;
+    }
+    seen[kind] = { prototype, methods };
+    wrap[kind](prototype, methods);
+  }
+  return register(object, kind, origin);
+}
+
+function wrapClose(prototype: Methods, methods: Methods): void {
+  for (const name of ["close", Symbol.dispose] as const) {
+    const close = methods[name];
+    if (!close) continue;
+    prototype[name] = function (this: object) {
+      const entry = entries.get(this);
+      if (entry && !entry.closed) emit({ event: "close", ...where(entry) });
+      const result = close.call(this);
+      if (entry) markClosed(entry);
+      return result;
+    };
+  }
+}
+
+const wrap = {
+  listener(prototype: object, methods: Methods) {
+    const target = prototype as Methods;
+    wrapClose(target, methods);
+    target.accept = function accept(this: object) {
+      const entry = entries.get(this);
+      return waiting({ api: "accept", byLearner: true, ...where(entry) }, async () => {
+        try {
+          meetFault("accept");
+          const conn = await (methods.accept!.call(this) as Promise<Deno.Conn>);
+          const made = observe(conn, "conn", "made");
+          emit({ event: "accept", ...where(made) });
+          return conn;
+        } catch (error) {
+          emit({ event: "accept", ...where(entry), error: encodeError(error) });
+          throw error;
+        }
+      });
+    };
+  },
+  conn(prototype: object, methods: Methods) {
+    const target = prototype as Methods;
+    wrapClose(target, methods);
+    target.read = function read(this: object, buffer: unknown) {
+      const entry = entries.get(this);
+      return waiting({ api: "read", byLearner: true, ...where(entry) }, async () => {
+        try {
+          meetFault("read");
+          const part = limited(buffer, limits.readBytes);
+          const size = await (methods.read!.call(this, part) as Promise<number | null>);
+          emit({
+            event: "read",
+            ...where(entry),
+            size,
+            ...(size && { head: headOf(part as Uint8Array, size) }),
+          });
+          return size;
+        } catch (error) {
+          emit({ event: "read", ...where(entry), error: encodeError(error) });
+          throw error;
+        }
+      });
+    };
+    target.write = function write(this: object, data: unknown) {
+      const entry = entries.get(this);
+      return waiting({ api: "write", byLearner: true, ...where(entry) }, async () => {
+        try {
+          meetFault("write");
+          const part = limited(data, limits.writeBytes);
+          const size = await (methods.write!.call(this, part) as Promise<number>);
+          emit({ event: "write", ...where(entry), size, head: headOf(part as Uint8Array, size) });
+          return size;
+        } catch (error) {
+          emit({ event: "write", ...where(entry), error: encodeError(error) });
+          throw error;
+        }
+      });
+    };
+    target.closeWrite = function closeWrite(this: object) {
+      emit({ event: "closeWrite", ...where(entries.get(this)) });
+      return methods.closeWrite!.call(this);
+    };
+    for (const name of ["readable", "writable"] as const) {
+      const get = Object.getOwnPropertyDescriptor(prototype, name)?.get;
+      if (!get) continue;
+      Object.defineProperty(prototype, name, {
+        configurable: true,
+        enumerable: true,
+        get(this: object) {
+          const entry = entries.get(this);
+          if (entry) entry.streams = true;
+          return get.call(this);
+        },
+      });
+    }
+  },
+  datagram(prototype: object, methods: Methods) {
+    const target = prototype as Methods;
+    wrapClose(target, methods);
+    target.receive = function receive(this: object, ...args: unknown[]) {
+      const entry = entries.get(this);
+      return waiting({ api: "receive", byLearner: true, ...where(entry) }, async () => {
+        const result = methods.receive!.call(this, ...args);
+        const [bytes, from] = await (result as Promise<[Uint8Array, Deno.NetAddr]>);
+        emit({
+          event: "receive",
+          ...where(entry),
+          remoteAddr: plainAddr(from)!,
+          size: bytes.length,
+          head: headOf(bytes, bytes.length),
+        });
+        return [bytes, from];
+      });
+    };
+    target.send = function send(this: object, ...args: unknown[]) {
+      const entry = entries.get(this);
+      const bytes = args[0] as Uint8Array;
+      const to = plainAddr(args[1] as Deno.Addr);
+      return waiting({ api: "send", byLearner: true, ...where(entry) }, async () => {
+        const size = await (methods.send!.call(this, ...args) as Promise<number>);
+        emit({
+          event: "send",
+          ...where(entry),
+          ...(to && { remoteAddr: to }),
+          size,
+          head: headOf(bytes, size),
+        });
+        return size;
+      });
+    };
+  },
+};
+
+function limited(buffer: unknown, bytes: number | undefined): unknown {
+  return bytes !== undefined && buffer instanceof Uint8Array && buffer.length > bytes
+    ? buffer.subarray(0, bytes)
+    : buffer;
+}
+
+function askedFor(options: unknown): NonNullable<WireEvent["asked"]> {
+  const { hostname, port, tcpBacklog } = (options ?? {}) as Record<string, unknown>;
+  return {
+    ...(typeof hostname === "string" && { hostname }),
+    ...(typeof port === "number" && { port }),
+    ...(typeof tcpBacklog === "number" && { backlog: tcpBacklog }),
+  };
+}
+
+/** Makes a listener or datagram socket for the learner's code. */
+function listening(
+  api: "listen" | "listenDatagram",
+  kind: "listener" | "datagram",
+  run: () => object,
+  options: unknown,
+): object {
+  const asked = askedFor(options);
+  try {
+    meetFault(api, asked.port);
+    const socket = run();
+    emit({ event: "listen", ...where(observe(socket, kind, "made")), asked });
+    return socket;
+  } catch (error) {
+    emit({ event: "listen", asked, error: encodeError(error) });
+    throw error;
+  }
+}
+
+const wrapped = {
+  listen: function listen(options: never): object {
+    return listening("listen", "listener", () => original.listen(options), options);
+  },
+  listenDatagram: function listenDatagram(options: never): object {
+    return listening("listenDatagram", "datagram", () => original.listenDatagram(options), options);
+  },
+  connect: function connect(options: Deno.ConnectOptions): Promise<Deno.Conn> {
+    const { hostname = "127.0.0.1", port } = options ?? {};
+    const remoteAddr: WireAddr = { transport: "tcp", hostname, port };
+    return waiting({ api: "connect", byLearner: true, remoteAddr }, async () => {
+      try {
+        meetFault("connect", port);
+        const conn = await original.connect(options);
+        emit({ event: "connect", ...where(observe(conn, "conn", "made")) });
+        return conn;
+      } catch (error) {
+        emit({ event: "connect", remoteAddr, error: encodeError(error) });
+        throw error;
+      }
+    });
+  },
+};
+
+/** Puts the wrapped calls in place and hands every event to `send` from now on. */
+export function startObserving(send: (event: WireEvent) => void): void {
+  report = send;
+  Object.assign(Deno, wrapped);
+  watchTimers();
+  setSocketFacts((object) => {
+    const entry = entries.get(object);
+    if (!entry) return undefined;
+    const { resource, kind, addr, remoteAddr, closed } = entry;
+    return { resource, kind, closed, ...(addr && { addr }), ...(remoteAddr && { remoteAddr }) };
+  });
+}
+
+/** Remembers which timers are still running, since a timer left behind keeps a program alive. */
+function watchTimers(): void {
+  const { setTimeout: start, clearTimeout: stop } = originalTimers;
+  const startInterval = setInterval;
+  const stopInterval = clearInterval;
+  const define = (name: string, value: unknown) =>
+    Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
+  define("setTimeout", function setTimeout(run: Method, delay = 0, ...args: unknown[]) {
+    const id = start(() => {
+      timers.delete(id);
+      run.call(globalThis, ...args);
+    }, delay);
+    timers.set(id, Number(delay));
+    return id;
+  });
+  define("setInterval", function setInterval(run: Method, delay = 0, ...args: unknown[]) {
+    const id = startInterval(() => run.call(globalThis, ...args), delay);
+    timers.set(id, Number(delay));
+    return id;
+  });
+  const stopBoth = (id: never) => {
+    timers.delete(id);
+    stop(id);
+    stopInterval(id);
+  };
+  define("clearTimeout", function clearTimeout(id: never) {
+    stopBoth(id);
+  });
+  define("clearInterval", function clearInterval(id: never) {
+    stopBoth(id);
+  });
+}
+
+/** Built-ins that learners have been seen to replace, as they are right now. */
+function watched(): [string, unknown][] {
+  return [
+    ["Deno.listen", Deno.listen],
+    ["Deno.listenDatagram", Deno.listenDatagram],
+    ["Deno.connect", Deno.connect],
+    ["JSON.stringify", JSON.stringify],
+    ["JSON.parse", JSON.parse],
+    ["Promise.prototype.then", Promise.prototype.then],
+    ["Promise.race", Promise.race],
+    ["Promise.all", Promise.all],
+    ["Object.is", Object.is],
+    ["Object.defineProperty", Object.defineProperty],
+    ["Array.prototype.push", Array.prototype.push],
+    ["Array.prototype.map", Array.prototype.map],
+    ["Array.isArray", Array.isArray],
+    ["String.prototype.slice", String.prototype.slice],
+    ["TextEncoder.prototype.encode", TextEncoder.prototype.encode],
+    ["TextDecoder.prototype.decode", TextDecoder.prototype.decode],
+    ["Uint8Array.prototype.subarray", Uint8Array.prototype.subarray],
+    ["setTimeout", setTimeout],
+    ["Date.now", Date.now],
+  ];
+}
+
+let before: [string, unknown][] = [];
+
+/** Remembers the built-ins as they are before the exercise is loaded. */
+export function rememberBuiltIns(): void {
+  before = watched();
+}
+
+/** Names of built-ins that are not what they were. */
+export function replacedBuiltIns(): string[] {
+  const names: string[] = [];
+  const current = watched();
+  for (let i = 0; i < before.length; i++) {
+    if (before[i]![1] !== current[i]![1]) names[names.length] = before[i]![0];
+  }
+  return names;
+}

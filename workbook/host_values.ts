@@ -1,0 +1,260 @@
+/**
+ * Turns values of the learner's process into JSON and back.
+ *
+ * Runs beside the learner's code, which may have replaced any built-in: what is needed later is taken
+ * from the globals here, at start, before the exercise is loaded. Sockets, functions and other objects
+ * that JSON cannot carry stay in this process under a handle.
+ *
+ * @module
+ */
+
+import type { HandleKind, WireAddr, WireArg, WireError, WireValue } from "./protocol.ts";
+
+const MAX_DEPTH = 6;
+const MAX_ITEMS = 2_000;
+const MAX_TEXT = 4_000;
+
+const errorClass = Error;
+const bytesClass = Uint8Array;
+const arrayIsArray = Array.isArray;
+const entriesOf = Object.entries;
+const prototypeOf = Object.getPrototypeOf;
+const plainPrototype = Object.prototype;
+const inspect = Deno.inspect;
+const isFinite = Number.isFinite;
+const btoaOriginal = btoa;
+const atobOriginal = atob;
+const fromCharCode = String.fromCharCode;
+
+const held = new Map<string, unknown>();
+const handleOf = new WeakMap<object, string>();
+let nextHandle = 1;
+
+/** What the socket side of the host knows of an object, if it is a socket. */
+export interface SocketFacts {
+  resource: number;
+  kind: HandleKind;
+  addr?: WireAddr;
+  remoteAddr?: WireAddr;
+  closed: boolean;
+}
+
+let factsOf: (value: object) => SocketFacts | undefined = () => undefined;
+let homeUrl = "";
+
+/** Tells this module how to recognise sockets. */
+export function setSocketFacts(facts: (value: object) => SocketFacts | undefined): void {
+  factsOf = facts;
+}
+
+/** Tells this module which folder is the learner's, to find the learner's own lines in a stack. */
+export function setHome(url: string): void {
+  homeUrl = url;
+}
+
+/** Keeps `value` under a handle; the same object keeps its handle. */
+export function hold(value: object): string {
+  let handle = handleOf.get(value);
+  if (handle === undefined) {
+    handle = `h${nextHandle++}`;
+    handleOf.set(value, handle);
+  }
+  held.set(handle, value);
+  return handle;
+}
+
+/** What is kept under `handle`. */
+export function holding(handle: string): unknown {
+  if (!held.has(handle)) throw new errorClass(`No such handle: "${handle}"`);
+  return held.get(handle);
+}
+
+/** Bytes to base64, in pieces that fit an argument list. */
+export function toBase64(bytes: Uint8Array): string {
+  let text = "";
+  for (let i = 0; i < bytes.length; i += 4096) {
+    text += fromCharCode(...bytes.subarray(i, i + 4096));
+  }
+  return btoaOriginal(text);
+}
+
+/** Base64 to bytes. */
+export function fromBase64(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atobOriginal(base64);
+  const bytes = new bytesClass(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+/** Makes `value` fit for JSON. Never throws: what cannot be told is told as text. */
+export function encode(value: unknown, depth = 0): WireValue {
+  try {
+    return encodeUnsafe(value, depth);
+  } catch (error) {
+    return { is: "cut", text: `(cannot be shown: ${textOf(error)})` };
+  }
+}
+
+function encodeUnsafe(value: unknown, depth: number): WireValue {
+  switch (typeof value) {
+    case "undefined":
+      return { is: "undefined" };
+    case "boolean":
+      return { is: "json", value };
+    case "string":
+      return value.length > MAX_TEXT * 20
+        ? { is: "cut", text: value.slice(0, MAX_TEXT) }
+        : { is: "json", value };
+    case "number":
+      return isFinite(value) && !Object.is(value, -0)
+        ? { is: "json", value }
+        : { is: "number", text: Object.is(value, -0) ? "-0" : `${value}` };
+    case "bigint":
+      return { is: "bigint", text: `${value}` };
+    case "symbol":
+      return { is: "symbol", text: inspect(value) };
+    case "function":
+      return handleValue(value, "function");
+  }
+  if (value === null) return { is: "json", value: null };
+  const object = value as object;
+  const facts = factsOf(object);
+  if (facts) return { ...handleValue(object, facts.kind), ...factFields(facts) };
+  if (object instanceof bytesClass) return { is: "bytes", base64: toBase64(object) };
+  if (object instanceof errorClass) return { is: "error", error: encodeError(object) };
+  if (depth >= MAX_DEPTH) return { is: "cut", text: cut(inspect(object)) };
+  if (arrayIsArray(object)) {
+    const items: WireValue[] = [];
+    for (let i = 0; i < object.length && i < MAX_ITEMS; i++) {
+      items[i] = encode(object[i], depth + 1);
+    }
+    return { is: "array", items };
+  }
+  const prototype = prototypeOf(object);
+  if (prototype === plainPrototype || prototype === null) {
+    const entries: [string, WireValue][] = [];
+    let n = 0;
+    for (const [key, item] of entriesOf(object)) {
+      if (n >= MAX_ITEMS) break;
+      entries[n++] = [key, encode(item, depth + 1)];
+    }
+    return { is: "record", entries };
+  }
+  return handleValue(object, "object");
+}
+
+function factFields(facts: SocketFacts) {
+  return {
+    resource: facts.resource,
+    closed: facts.closed,
+    ...(facts.addr && { addr: facts.addr }),
+    ...(facts.remoteAddr && { remoteAddr: facts.remoteAddr }),
+  };
+}
+
+function handleValue(object: object, kind: HandleKind): WireValue & { is: "handle" } {
+  let className = kind === "function" ? "Function" : "Object";
+  try {
+    const name = (object as { constructor?: { name?: unknown } }).constructor?.name;
+    if (typeof name === "string" && name) className = name.slice(0, 80);
+  } catch {
+    // A getter of the learner's may throw; the class name is only for display.
+  }
+  return { is: "handle", handle: hold(object), kind, className };
+}
+
+/** Describes something that was thrown, whatever it is. */
+export function encodeError(error: unknown, depth = 0): WireError {
+  if (!(error instanceof errorClass)) {
+    return {
+      name: "",
+      message: cut(textOf(error)),
+      classes: [],
+      thrown: encode(error, MAX_DEPTH - 1),
+    };
+  }
+  const wire: WireError = {
+    name: safeText(() => error.name),
+    message: cut(safeText(() => error.message)),
+    classes: classesOf(error),
+  };
+  const at = placeIn(safeText(() => error.stack ?? ""));
+  if (at) wire.at = at;
+  if (depth < 3) {
+    const cause = safely(() => error.cause);
+    if (cause !== undefined) wire.cause = encodeError(cause, depth + 1);
+    const errors = safely(() => (error as AggregateError).errors);
+    if (arrayIsArray(errors)) {
+      wire.errors = [];
+      for (let i = 0; i < errors.length && i < 50; i++) {
+        wire.errors[i] = encodeError(errors[i], depth + 1);
+      }
+    }
+  }
+  return wire;
+}
+
+function classesOf(error: object): string[] {
+  const names: string[] = [];
+  for (
+    let p = prototypeOf(error);
+    p && p !== plainPrototype && names.length < 10;
+    p = prototypeOf(p)
+  ) {
+    names[names.length] = safeText(() => p.constructor.name);
+  }
+  return names;
+}
+
+/** The first place of a stack trace that lies in the learner's folder. */
+export function placeIn(stack: string): string | undefined {
+  if (!homeUrl) return undefined;
+  const start = stack.indexOf(homeUrl);
+  if (start < 0) return undefined;
+  return /^[^\s:)]*:\d+:\d+/.exec(stack.slice(start + homeUrl.length))?.[0];
+}
+
+function safely<T>(get: () => T): T | undefined {
+  try {
+    return get();
+  } catch {
+    return undefined;
+  }
+}
+
+function safeText(get: () => unknown): string {
+  const value = safely(get);
+  return typeof value === "string" ? value : value === undefined ? "" : textOf(value);
+}
+
+function textOf(value: unknown): string {
+  try {
+    return typeof value === "string" ? value : inspect(value);
+  } catch {
+    return "(a value that cannot be shown)";
+  }
+}
+
+function cut(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+}
+
+/** The value of an argument that the suite sent. */
+export function decode(arg: WireArg): unknown {
+  switch (arg.is) {
+    case "json":
+      return arg.value;
+    case "undefined":
+      return undefined;
+    case "number":
+      return Number(arg.text);
+    case "bytes":
+      return fromBase64(arg.base64);
+    case "array":
+      return arg.items.map(decode);
+    case "record":
+      return Object.fromEntries(arg.entries.map(([key, item]) => [key, decode(item)]));
+    case "handle":
+      return holding(arg.handle);
+  }
+}

@@ -1,0 +1,192 @@
+/**
+ * The orders that a suite gives to the learner's process, and the answers.
+ *
+ * Orders go to the host's standard input as JSON lines. Answers and events come back on its standard
+ * output, each line opened by {@linkcode RECORD_MARK} and a word that only this child and its suite
+ * know, so that whatever else the learner's code prints there can neither break nor imitate one.
+ * What a child says is data, never a verdict: suites decide from what their own sockets see.
+ *
+ * @module
+ */
+
+/** Opens every protocol line on the child's standard output (ASCII record separator). */
+export const RECORD_MARK = "\x1e";
+
+/** An address as the child reports it. */
+export interface WireAddr {
+  transport: string;
+  hostname?: string;
+  port?: number;
+  path?: string;
+}
+
+/** What kind of thing a handle stands for. */
+export type HandleKind = "listener" | "conn" | "datagram" | "function" | "object";
+
+/** A value that crossed the process boundary. Only `json` values are plain; the rest are tagged. */
+export type WireValue =
+  | { is: "json"; value: unknown }
+  | { is: "undefined" }
+  | { is: "number"; text: string }
+  | { is: "bigint"; text: string }
+  | { is: "symbol"; text: string }
+  | { is: "bytes"; base64: string }
+  | { is: "array"; items: WireValue[] }
+  | { is: "record"; entries: [string, WireValue][] }
+  | { is: "error"; error: WireError }
+  | {
+    is: "handle";
+    handle: string;
+    kind: HandleKind;
+    className: string;
+    addr?: WireAddr;
+    remoteAddr?: WireAddr;
+    closed?: boolean;
+    resource?: number;
+  }
+  | { is: "cut"; text: string };
+
+/** An error as the child saw it. `classes` lists the names of its class and all classes above it. */
+export interface WireError {
+  name: string;
+  message: string;
+  classes: string[];
+  /** The first place in the learner's own file, as `file:line:column`, if the stack names one. */
+  at?: string;
+  cause?: WireError;
+  /** The causes of an `AggregateError`. */
+  errors?: WireError[];
+  /** Set when something that is not an Error was thrown. */
+  thrown?: WireValue;
+}
+
+/** An argument of a call, as the suite sends it. */
+export type WireArg =
+  | { is: "json"; value: unknown }
+  | { is: "undefined" }
+  | { is: "number"; text: string }
+  | { is: "bytes"; base64: string }
+  | { is: "array"; items: WireArg[] }
+  | { is: "record"; entries: [string, WireArg][] }
+  | { is: "handle"; handle: string };
+
+/** A fault to be met at the API boundary. */
+export interface Fault {
+  /** The calls it concerns. */
+  api: ("listen" | "listenDatagram" | "connect" | "accept" | "read" | "write")[];
+  /** Only calls that ask for a port other than 0. */
+  fixedPort?: boolean;
+  /** How many matching calls go through first. */
+  skip?: number;
+  /** How many matching calls then fail. */
+  times: number;
+  /** The name of the error's class in `Deno.errors`. */
+  error: string;
+}
+
+/** At most so many bytes per call on every connection of the child. */
+export interface Limits {
+  readBytes?: number;
+  writeBytes?: number;
+}
+
+/** One order. `id` comes back with the answer. */
+export type Order =
+  | { id: number; op: "load"; url: string }
+  | { id: number; op: "call"; name: string; args: WireArg[] }
+  | { id: number; op: "construct"; name: string; args: WireArg[] }
+  | { id: number; op: "method"; handle: string; name: string; args: WireArg[] }
+  | { id: number; op: "get"; handle: string; name: string }
+  | { id: number; op: "dial"; hostname: string; port: number }
+  | { id: number; op: "listen"; hostname: string; port: number }
+  | { id: number; op: "accept"; handle: string }
+  | { id: number; op: "callback" }
+  | {
+    id: number;
+    op: "settle";
+    handle: string;
+    call: number;
+    throws?: string;
+    throwsSync?: boolean;
+  }
+  | { id: number; op: "script"; handle: string; throwsSync: string }
+  | { id: number; op: "close"; handle: string }
+  | { id: number; op: "limits"; limits: Limits }
+  | { id: number; op: "faults"; faults: Fault[] }
+  | { id: number; op: "state" }
+  | { id: number; op: "rest"; timersWithinMs: number };
+
+/** A call of a socket API that has begun and not ended. */
+export interface PendingCall {
+  api: string;
+  resource?: number;
+  addr?: WireAddr;
+  remoteAddr?: WireAddr;
+  /** Whether the learner's code made the call (not the host on the suite's behalf). */
+  byLearner: boolean;
+}
+
+/** A socket that is open in the child. */
+export interface OpenSocket {
+  resource: number;
+  kind: HandleKind;
+  addr?: WireAddr;
+  remoteAddr?: WireAddr;
+  /** `made`: the learner's code opened or accepted it; `given`: the host handed it over. */
+  origin: "made" | "given";
+}
+
+/** What the child holds at one moment. */
+export interface ChildState {
+  pending: PendingCall[];
+  open: OpenSocket[];
+  /** Delays in milliseconds of the timers that the learner's code left running. */
+  timersMs: number[];
+}
+
+/** Something the learner's code did or met, with the moment in milliseconds since the epoch. */
+export interface WireEvent {
+  at: number;
+  event:
+    | "listen"
+    | "connect"
+    | "accept"
+    | "read"
+    | "write"
+    | "closeWrite"
+    | "close"
+    | "receive"
+    | "send"
+    | "exit"
+    | "unhandled"
+    | "callback"
+    | "replaced"
+    | "fault";
+  resource?: number;
+  addr?: WireAddr;
+  remoteAddr?: WireAddr;
+  /** Bytes that were read, written, sent or received; null at the end of a stream. */
+  size?: number | null;
+  /** The first bytes of them, base64. */
+  head?: string;
+  error?: WireError;
+  /** For `listen`: what was asked for. */
+  asked?: { hostname?: string; port?: number; backlog?: number };
+  /** For `exit`: the status; for `replaced`: the names of built-ins that are no longer the original. */
+  code?: number;
+  names?: string[];
+  /** For `callback`: which function, the how manieth call, with what. */
+  handle?: string;
+  call?: number;
+  args?: WireValue[];
+}
+
+/** The answer to an order. */
+export type Answer =
+  | { id: number; ok: true; value: WireValue; async?: boolean }
+  | { id: number; ok: true; state: ChildState }
+  | { id: number; ok: true; exports: { name: string; type: string }[] }
+  | { id: number; ok: false; error: WireError; async?: boolean };
+
+/** A line from the child. */
+export type Reply = Answer | { ready: true } | { event: WireEvent };

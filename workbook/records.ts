@@ -1,0 +1,71 @@
+/**
+ * What a graded suite tells the runner, as lines on its standard output.
+ *
+ * Only the suite writes them: the learner's process has pipes of its own. Each line is opened by
+ * {@linkcode RECORD_MARK} and the word that the runner gave the suite, to tell them from what the test runner
+ * prints around them. Sentences come in every language; the runner chooses.
+ *
+ * @module
+ */
+
+import type { Text } from "./text.ts";
+
+/** Environment variables by which the runner tells a suite what to do. */
+export const SUITE_ENV = {
+  /** The folder with the exercise file, as an absolute path. */
+  exercise: "WORKBOOK_EXERCISE_DIR",
+  /** How that file is called when talking to the learner, e.g. `lessons/01_create_bind/exercise.ts`. */
+  label: "WORKBOOK_EXERCISE_LABEL",
+  /** The number from which payloads and ports are drawn. */
+  seed: "WORKBOOK_SEED",
+  /** Task numbers to grade, comma-separated; absent for all. */
+  tasks: "WORKBOOK_TASKS",
+  /** The word that opens a record. */
+  word: "WORKBOOK_WORD",
+  /** The import map for the learner's process, an absolute path; absent where deno.json's imports serve. */
+  importMap: "WORKBOOK_SUITE_IMPORT_MAP",
+} as const;
+
+/** One line of what happened on the wire. */
+export interface TranscriptStep {
+  step: number;
+  who: "you" | "peer";
+  event: string;
+  detail: string;
+}
+
+/** Why a test did not pass. */
+export interface FailureRecord {
+  /** What kind of thing is said, for those who count: `assert`, `missing`, `threw`, `hang`, `ended`, … */
+  kind: string;
+  expected?: Text;
+  received?: Text;
+  /** Marks the first difference under `received`: a column of its text, and what stands there. */
+  mark?: { column: number; text: Text };
+  notes: Text[];
+  mistake?: string;
+}
+
+/** How a test ended. */
+export interface TestRecord {
+  record: "test";
+  task: number;
+  index: number;
+  status: "pass" | "fail" | "error";
+  durationMs: number;
+  failure?: FailureRecord;
+  transcript: TranscriptStep[];
+}
+
+/** A record of the suite. */
+export type SuiteRecord =
+  | {
+    record: "plan";
+    seed: number;
+    tests: { task: number; index: number; name: Text; catches: string[]; deadlineMs: number }[];
+  }
+  | { record: "child"; pid: number }
+  | { record: "reaped"; pid: number }
+  | { record: "output"; task: number; output: string }
+  | TestRecord
+  | { record: "end" };

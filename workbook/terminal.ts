@@ -1,0 +1,103 @@
+/**
+ * Text on a terminal: columns, colours, wrapping. Right with characters of double width.
+ *
+ * @module
+ */
+
+import { unicodeWidth } from "@std/cli/unicode-width";
+
+/** Where text goes. */
+export interface Screen {
+  /** Columns of the terminal, or the width to which text is wrapped elsewhere. */
+  columns: number;
+  colours: boolean;
+  isTerminal: boolean;
+}
+
+const PIPE_COLUMNS = 100;
+const MIN_COLUMNS = 20;
+
+/** The screen that standard output is. */
+export function standardScreen(): Screen {
+  const isTerminal = Deno.stdout.isTerminal();
+  const colours = isTerminal && !Deno.env.get("NO_COLOR") && Deno.env.get("TERM") !== "dumb";
+  return { isTerminal, colours, columns: Math.max(MIN_COLUMNS, columnsOf(isTerminal)) };
+}
+
+function columnsOf(isTerminal: boolean): number {
+  if (isTerminal) {
+    try {
+      return Deno.consoleSize().columns || PIPE_COLUMNS;
+    } catch {
+      // A terminal that does not tell its size.
+    }
+  }
+  return Number(Deno.env.get("COLUMNS")) || PIPE_COLUMNS;
+}
+
+/** The colours in use, by meaning. */
+export type Colour = "good" | "bad" | "warn" | "dim" | "strong" | "accent";
+
+const CODES: Record<Colour, string> = {
+  good: "32",
+  bad: "31",
+  warn: "33",
+  dim: "2",
+  strong: "1",
+  accent: "36",
+};
+
+/** `text` in a colour, if the screen has any. */
+export function paint(screen: Screen, colour: Colour, text: string): string {
+  return screen.colours && text ? `\x1b[${CODES[colour]}m${text}\x1b[0m` : text;
+}
+
+/** Fills `text` with spaces up to `width` columns. */
+export function padEnd(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - unicodeWidth(text)));
+}
+
+/** Text of strangers with nothing in it that a terminal obeys: control characters become visible. */
+export function harmless(text: string): string {
+  return text.replaceAll("\r\n", "\n").replace(OBEYED, visible);
+}
+
+/** Controls except tab and newline, line separators, and marks that turn the direction of writing. */
+const OBEYED = /(?![\t\n])[\p{Cc}\u2028-\u202e\u2066-\u2069]/gu;
+
+function visible(character: string): string {
+  const code = character.charCodeAt(0);
+  return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16)}`;
+}
+
+/**
+ * Breaks `text` into lines of at most `columns` columns: at spaces, or inside a word that is longer than a line.
+ * Lines after the first begin with `indent` spaces.
+ */
+export function wrap(text: string, columns: number, indent = 0): string[] {
+  const lines: string[] = [];
+  const lead = " ".repeat(Math.min(indent, Math.floor(columns / 2)));
+  let line = "";
+  let width = 0;
+  const newLine = () => {
+    lines.push(line.trimEnd());
+    line = lead;
+    width = lead.length;
+  };
+  for (const word of text.split(/(?<= )/)) {
+    if (width + unicodeWidth(word.trimEnd()) > columns && width > lead.length) newLine();
+    if (width + unicodeWidth(word.trimEnd()) <= columns) {
+      line += word;
+      width += unicodeWidth(word);
+      continue;
+    }
+    for (const { segment } of new Intl.Segmenter().segment(word)) {
+      const step = unicodeWidth(segment);
+      if (width + step > columns) newLine();
+      line += segment;
+      width += step;
+    }
+  }
+  if (line.trim() || lines.length === 0) lines.push(line.trimEnd());
+  return lines;
+}

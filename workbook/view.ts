@@ -1,0 +1,204 @@
+/**
+ * A grading as a person reads it, made from the result model alone.
+ *
+ * @module
+ */
+
+import { unicodeWidth } from "@std/cli/unicode-width";
+import type { LessonResult, TaskResult, TestResult } from "./result.ts";
+import { type Colour, harmless, padEnd, paint, type Screen, wrap } from "./terminal.ts";
+import type { Lang, Text } from "./text.ts";
+
+const MARKS: Record<TestResult["status"], [string, Colour]> = {
+  pass: ["✓", "good"],
+  fail: ["✗", "bad"],
+  error: ["!", "warn"],
+};
+
+const WORDS = {
+  task: { en: "task", ko: "과제" },
+  likely: { en: "Likely:", ko: "의심:" },
+  next: { en: "Next:", ko: "다음:" },
+  printed: { en: "Your code printed:", ko: "코드의 출력:" },
+  you: { en: "you", ko: "나" },
+  peer: { en: "peer", ko: "상대" },
+  also: { en: "also fails:", ko: "함께 실패:" },
+  seed: { en: "seed", ko: "시드" },
+} satisfies Record<string, Text>;
+
+const SHOWN_OUTPUT_LINES = 10;
+const INDENT = "    ";
+
+/** How the view is written. */
+export interface ViewOptions {
+  screen: Screen;
+  lang: Lang;
+  /** The number of the lesson, for the commands it names. */
+  lesson: number;
+}
+
+/** The first line: which lesson, which file. */
+export function viewHead(
+  { title, file }: { title: string; file: string },
+  { screen, lang, lesson }: ViewOptions,
+): string {
+  const name = lang === "ko" ? `${lesson}강: ${title}` : `Lesson ${lesson}: ${title}`;
+  return [
+    "",
+    ...wrap(name, screen.columns).map((line) => paint(screen, "strong", line)),
+    ...wrap(file, screen.columns).map((line) => paint(screen, "dim", line)),
+    "",
+  ].join("\n");
+}
+
+/** One task: a line if it passed, the first failing test in full if it did not. */
+export function viewTask(task: TaskResult, options: ViewOptions): string {
+  const { screen, lang } = options;
+  const [mark, colour] = MARKS[task.status];
+  const points = `${task.score}/${task.max_score}`;
+  const shown = task.tests.find((test) => test.status === task.status) ?? task.tests[0];
+  const label = `${WORDS.task[lang]} ${task.task}: `;
+  const text = task.status === "pass" || !shown || shown.kind === "missing"
+    ? task.title
+    : shown.name.replace(/^(task|과제) \d+: /, "");
+  const room = screen.columns - unicodeWidth(points) - 1;
+  const [first = "", ...rest] = wrap(`${mark} ${label}${text}`, room, 2);
+  const lines = [
+    `${padEnd(first, room)} ${paint(screen, "dim", points)}`.replace(
+      mark,
+      paint(screen, colour, mark),
+    ),
+    ...rest,
+  ];
+  if (task.status !== "pass" && shown) lines.push(...viewFailure(task, shown, options));
+  if (task.output.trim() && task.status !== "pass") lines.push(...viewOutput(task, options));
+  if (task.status !== "pass") lines.push(...viewNext(task, shown, options), "");
+  return lines.join("\n");
+}
+
+function indented(text: string, screen: Screen, hang = 0, colour?: Colour): string[] {
+  const room = Math.max(10, screen.columns - INDENT.length);
+  return wrap(text, room, hang).map((line) =>
+    INDENT + (colour ? paint(screen, colour, line) : line)
+  );
+}
+
+function viewFailure(task: TaskResult, test: TestResult, { screen, lang }: ViewOptions): string[] {
+  const lines: string[] = [];
+  for (const line of harmless(test.message ?? "").split("\n")) {
+    const hang = /^(\S+ {2,})/.exec(line)?.[1];
+    lines.push(...indented(line, screen, hang ? unicodeWidth(hang) : 2));
+  }
+  if (test.kind !== "missing") lines.push(...viewTranscript(test, screen, lang));
+  const others = task.tests.filter((other) => other !== test && other.status === test.status);
+  if (test.mistake) {
+    const line = test.mistake_line ? ` ${test.mistake_line}` : "";
+    const width = unicodeWidth(WORDS.likely[lang]) + 1;
+    lines.push(
+      ...indented(`${WORDS.likely[lang]} ${test.mistake}.${line}`, screen, width, "accent"),
+    );
+  }
+  if (test.kind !== "missing" && test.kind !== "load" && test.kind !== "syntax") {
+    for (const other of others.slice(0, 4)) {
+      if (other.kind === "not-run") continue;
+      lines.push(...indented(`${WORDS.also[lang]} ${other.name}`, screen, 2, "dim"));
+    }
+  }
+  return lines;
+}
+
+function viewTranscript(test: TestResult, screen: Screen, lang: Lang): string[] {
+  const steps = test.transcript ?? [];
+  const whoWidth = Math.max(unicodeWidth(WORDS.you[lang]), unicodeWidth(WORDS.peer[lang])) + 2;
+  const eventWidth = Math.max(...steps.map((step) => step.event.length), 0) + 2;
+  const lines: string[] = [];
+  let last = 0;
+  for (const { step, who, event, detail } of steps) {
+    if (step !== last + 1) lines.push(`${INDENT}  …`);
+    last = step;
+    const head = `${`${step}`.padStart(3)}  ${padEnd(WORDS[who][lang], whoWidth)}${
+      event.padEnd(eventWidth)
+    }`;
+    lines.push(
+      ...indented(`${head}${harmless(detail)}`.trimEnd(), screen, unicodeWidth(head), "dim"),
+    );
+  }
+  return lines;
+}
+
+function viewOutput(task: TaskResult, { screen, lang }: ViewOptions): string[] {
+  const printed = harmless(task.output).replace(/\n+$/, "").split("\n");
+  const left = printed.length - SHOWN_OUTPUT_LINES;
+  const more = lang === "ko" ? `… (${left}줄 더)` : `… (${left} more lines)`;
+  const shown = left > 0 ? [...printed.slice(0, SHOWN_OUTPUT_LINES), more] : printed;
+  const room = Math.max(10, screen.columns - INDENT.length - 2);
+  return [
+    INDENT + WORDS.printed[lang],
+    ...shown.flatMap((line) => wrap(line, room)).map((line) =>
+      `${INDENT}${paint(screen, "dim", "│")} ${line}`
+    ),
+  ];
+}
+
+function viewNext(task: TaskResult, test: TestResult | undefined, options: ViewOptions): string[] {
+  const { screen, lang, lesson } = options;
+  const width = unicodeWidth(WORDS.next[lang]) + 1;
+  return indented(`${WORDS.next[lang]} ${nextStep(task, test, lang, lesson)}`, screen, width);
+}
+
+function nextStep(
+  task: TaskResult,
+  test: TestResult | undefined,
+  lang: Lang,
+  lesson: number,
+): string {
+  const again = `deno task lesson${lesson} --task ${task.task}`;
+  if (task.status === "error") {
+    return lang === "ko" ? `${again} 로 다시 채점하세요` : `grade it again: ${again}`;
+  }
+  switch (test?.kind) {
+    case "syntax":
+      return lang === "ko"
+        ? "표시된 줄을 고치고 저장한 뒤 다시 채점하세요"
+        : "mend the marked line, save, and grade again";
+    case "hang":
+    case "missing":
+    default:
+      return `deno task hint ${lesson} ${task.task}`;
+  }
+}
+
+/** The last lines: the score, and what to do now. */
+export function viewSummary(result: LessonResult, { screen, lang, lesson }: ViewOptions): string {
+  const passed = result.tasks.filter((task) => task.status === "pass").length;
+  const counts = lang === "ko"
+    ? `과제 ${result.tasks.length}개 중 ${passed}개 통과, ${result.max_score}점 중 ${result.score}점`
+    : `${passed} of ${result.tasks.length} tasks passed, ${result.score} of ${result.max_score} points`;
+  const seconds = (result.duration_ms / 1000).toFixed(2);
+  const small = lang === "ko"
+    ? `  (${seconds}초, ${WORDS.seed.ko} ${result.seed})`
+    : `  (${seconds} s, ${WORDS.seed.en} ${result.seed})`;
+  const colour = { pass: "good", fail: "bad", error: "warn" }[result.status] as Colour;
+  const line = unicodeWidth(counts + small) <= screen.columns
+    ? [paint(screen, colour, counts) + paint(screen, "dim", small)]
+    : [
+      ...wrap(counts, screen.columns).map((l) => paint(screen, colour, l)),
+      paint(screen, "dim", small.trim()),
+    ];
+  const lines = [...(passed === result.tasks.length ? [""] : []), ...line];
+  if (result.message) lines.push(...wrap(harmless(result.message), screen.columns));
+  if (result.status === "pass" && result.target === "lessons" && result.tasks.length > 1) {
+    lines.push(...wrap(doneText(lang, lesson, result.lesson), screen.columns));
+  }
+  return lines.join("\n");
+}
+
+function doneText(lang: Lang, lesson: number, slug: string): string {
+  return lang === "ko"
+    ? `${lesson}강을 마쳤습니다. 모범 답안은 solutions/${slug}/exercise.ts 에 있습니다. 다음: deno task lesson${
+      lesson + 1
+    }`
+    : `Lesson ${lesson} is done. The model solution is solutions/${slug}/exercise.ts. Next: deno task lesson${
+      lesson + 1
+    }`;
+}
