@@ -1,0 +1,82 @@
+/**
+ * The exercise that is graded, and its processes: one per task, the next one started while a task runs.
+ *
+ * @module
+ */
+
+import { SUITE_ENV } from "../../workbook/records.ts";
+import { Child } from "./child.ts";
+import { type ExerciseFile, notLoaded } from "./explain.ts";
+import { report } from "./report.ts";
+
+/** A process of the learner's with its exercise being loaded. */
+export interface Loaded {
+  child: Child;
+  /** The exports, or the failure that loading met. */
+  exports: Promise<{ name: string; type: string }[]>;
+}
+
+const dir = Deno.env.get(SUITE_ENV.exercise) ?? lessonDirOf(Deno.mainModule);
+const path = `${dir}/exercise.ts`;
+
+/** The exercise file. */
+export const file: ExerciseFile & { exists: boolean } = readExercise();
+
+/** For a suite that is run by hand: the learner's own folder of the lesson. */
+function lessonDirOf(suite: string): string {
+  const slug = /([^/]+)_test\.ts$/.exec(suite)?.[1] ?? "";
+  return decodeURIComponent(new URL(`../../lessons/${slug}`, import.meta.url).pathname);
+}
+
+function readExercise(): ExerciseFile & { exists: boolean } {
+  const label = Deno.env.get(SUITE_ENV.label) ?? path.split("/").slice(-3).join("/");
+  try {
+    return { label, source: Deno.readTextFileSync(path), exists: true };
+  } catch {
+    return { label, source: "", exists: false };
+  }
+}
+
+function start(): Loaded {
+  const child = new Child(dir);
+  report({ record: "child", pid: child.pid });
+  child.ended.then(() => report({ record: "reaped", pid: child.pid }));
+  const url = new URL(`file://${encodeURI(path)}`).href;
+  const exports = child.ready.then(() => child.order({ op: "load", url })).then((answer) => {
+    if (!answer.ok) throw notLoaded(answer.error, file);
+    return "exports" in answer ? answer.exports : [];
+  });
+  exports.catch(() => {});
+  return { child, exports };
+}
+
+/** The processes of a suite's tasks. */
+export class Processes {
+  #spare: Loaded | undefined = file.exists ? start() : undefined;
+  #current: { loaded: Loaded; task: number } | undefined;
+
+  /** The process of `task`, a fresh one if the last has ended. The spare for the next is started. */
+  take(task: number, { isLast }: { isLast: boolean }): Loaded {
+    if (this.#current?.task === task && !this.#current.loaded.child.end) {
+      return this.#current.loaded;
+    }
+    const loaded = this.#spare ?? start();
+    this.#current = { loaded, task };
+    this.#spare = isLast ? undefined : start();
+    return loaded;
+  }
+
+  /** Ends the current process and gives it, for what it printed. */
+  async drop(): Promise<Child | undefined> {
+    const child = this.#current?.loaded.child;
+    this.#current = undefined;
+    await child?.kill();
+    return child;
+  }
+
+  /** Ends all processes. */
+  async end(): Promise<void> {
+    await this.#current?.loaded.child.kill();
+    await this.#spare?.child.kill();
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * One test on its way: the story it tells, its deadline, and what is said when it goes wrong.
+ *
+ * @module
+ */
+
+import type { ChildState } from "../../workbook/protocol.ts";
+import type { Text } from "../../workbook/text.ts";
+import { ChildEndedError, OrderError } from "./child.ts";
+import { file, type Loaded } from "./exercise.ts";
+import { endedEarly, replaced, threw, unhandled, waitingFor } from "./explain.ts";
+import { TaskFailure } from "./failure.ts";
+import { Learner } from "./learner.ts";
+import { Peers } from "./peer.ts";
+import { Random, seed } from "./random.ts";
+import { showAddr, type Transcript } from "./transcript.ts";
+
+/** What a test works with. */
+export interface TestContext {
+  learner: Learner;
+  peers: Peers;
+  random: Random;
+  /**
+   * Does one step of the story. If it does not end in time, or fails without saying more, this is what is shown
+   * as expected, and the mistake that it looks like.
+   */
+  step<T>(expected: Text, run: () => Promise<T>, mistake?: string): Promise<T>;
+}
+
+/** A test as far as running it goes. */
+export interface RunnableTest {
+  task: number;
+  index: number;
+  name: Text;
+  run: (context: TestContext) => Promise<void>;
+  deadlineMs: number;
+  /** The mistake that a socket left open shows. */
+  leak: string | undefined;
+}
+
+/** How long before the deadline a silent process is asked whether it still lives. */
+const PING_BEFORE_MS = 700;
+/** How long a socket may stay open after everything that should close it, in milliseconds. */
+const LEAK_PATIENCE_MS = 500;
+
+const LOADS: Text = { en: `${file.label} can be loaded`, ko: `${file.label} 를 불러올 수 있음` };
+
+/** One test on its way. */
+export class Run {
+  readonly peers: Peers;
+  readonly #test: RunnableTest;
+  readonly #loaded: Loaded;
+  readonly #transcript: Transcript;
+  readonly #steps: { expected: Text; mistake: string | undefined }[] = [];
+  #learner: Learner | undefined;
+  loading = true;
+  hung = false;
+
+  constructor(test: RunnableTest, loaded: Loaded, transcript: Transcript) {
+    this.#test = test;
+    this.#loaded = loaded;
+    this.#transcript = transcript;
+    this.peers = new Peers(transcript);
+  }
+
+  /** Runs the test until it passes, fails, or its time is over. */
+  async finish(begin: number, timeMs: number): Promise<void> {
+    const story = this.#story(begin);
+    const { promise: timeUp, resolve: ring } = Promise.withResolvers<"time is up">();
+    let answered = false;
+    const ping = setTimeout(() => {
+      this.#loaded.child.order({ op: "state" }).then(() => answered = true, () => {});
+    }, Math.max(0, timeMs - PING_BEFORE_MS));
+    const timer = setTimeout(() => ring("time is up"), timeMs);
+    try {
+      if (await Promise.race([story, timeUp]) === undefined) return;
+    } catch (error) {
+      throw await this.#better(error);
+    } finally {
+      clearTimeout(ping);
+      clearTimeout(timer);
+    }
+    story.catch(() => {});
+    this.hung = true;
+    throw this.#hang(timeMs, answered ? await this.#soon({ op: "state" }) : undefined);
+  }
+
+  async #story(begin: number): Promise<void> {
+    const exports = await this.#loaded.exports;
+    this.loading = false;
+    const { promise: failed, reject: failLater } = Promise.withResolvers<never>();
+    failed.catch(() => {});
+    const learner = new Learner(this.#loaded.child, exports, {
+      transcript: this.#transcript,
+      task: this.#test.task,
+      file,
+      failLater,
+    });
+    this.#learner = learner;
+    const context: TestContext = {
+      learner,
+      peers: this.peers,
+      random: new Random(seed + this.#test.index * 7919),
+      step: (expected, run, mistake) => this.#step(expected, run, mistake),
+    };
+    await Promise.race([this.#test.run(context), failed]);
+    await this.#expectNothingLeft(learner, begin);
+  }
+
+  async #step<T>(expected: Text, run: () => Promise<T>, mistake?: string): Promise<T> {
+    const step = { expected, mistake };
+    this.#steps.push(step);
+    const result = await run();
+    // Steps nest and may run side by side; a step that failed stays, since it says what was expected.
+    this.#steps.splice(this.#steps.indexOf(step), 1);
+    return result;
+  }
+
+  /** Ends what the test holds, and fails if the learner's code keeps a socket or lost an error. */
+  async #expectNothingLeft(learner: Learner, begin: number): Promise<void> {
+    this.peers.release();
+    let state = await learner.tidy();
+    if (learner.unhandled.length > 0) {
+      throw new TaskFailure({ kind: "unhandled", received: unhandled(learner.unhandled[0]!) });
+    }
+    const patience = Math.max(LEAK_PATIENCE_MS, (performance.now() - begin) / 2);
+    const until = performance.now() + patience;
+    const leaked = () => state.open.filter((socket) => socket.origin === "made");
+    while (leaked().length > 0 && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      state = await learner.rest();
+    }
+    if (leaked().length === 0) return;
+    throw new TaskFailure({
+      kind: "leak",
+      expected: {
+        en: "every socket that is not returned is closed",
+        ko: "반환하지 않은 소켓은 모두 닫힘",
+      },
+      received: leakText(leaked()),
+      ...(this.#test.leak && { mistake: this.#test.leak }),
+    });
+  }
+
+  /** The failure that says most: a process that has ended or lost an error explains what the test saw. */
+  async #better(error: unknown): Promise<unknown> {
+    const { child } = this.#loaded;
+    if (error instanceof TaskFailure && error.facts.kind === "missing") return error;
+    const expected = this.#steps.at(-1)?.expected ?? this.#test.name;
+    if (!child.end) await this.#soon({ op: "rest", timersWithinMs: 50 });
+    if (child.end) {
+      const { flooded, printedBytes, output } = child;
+      return endedEarly(
+        child.end,
+        { flooded, printedBytes, output },
+        this.loading ? LOADS : expected,
+      );
+    }
+    const asFailure = this.#asFailure(error);
+    if (!(asFailure instanceof TaskFailure)) return asFailure;
+    const step = this.#steps.at(-1);
+    if (step && asFailure.facts.kind !== "leak") {
+      asFailure.facts.expected ??= step.expected;
+      if (step.mistake) asFailure.facts.mistake ??= step.mistake;
+    }
+    for (const lost of this.#learner?.unhandled ?? []) {
+      if (asFailure.facts.kind !== "unhandled") asFailure.facts.notes.push(unhandled(lost));
+      break;
+    }
+    this.#noteReplaced(asFailure);
+    return asFailure;
+  }
+
+  #noteReplaced(failure: TaskFailure): void {
+    const names = this.#learner?.replaced ?? [];
+    if (names.length > 0) failure.facts.notes.push(replaced(names));
+  }
+
+  /** Errors of the suite's own sockets tell what the learner's end did; anything else is the suite's fault. */
+  #asFailure(error: unknown): unknown {
+    if (error instanceof TaskFailure) return error;
+    if (error instanceof OrderError) {
+      return threw(this.#test.name.en, error.wire, { file, task: this.#test.task });
+    }
+    if (error instanceof Deno.errors.ConnectionRefused) {
+      return new TaskFailure({
+        kind: "socket",
+        received: {
+          en: "nobody listens there: the connection was refused",
+          ko: "그곳에서 듣고 있는 프로세스가 없습니다: 연결이 거부되었습니다",
+        },
+      });
+    }
+    if (
+      error instanceof Deno.errors.ConnectionReset || error instanceof Deno.errors.BrokenPipe ||
+      error instanceof Deno.errors.NotConnected
+    ) {
+      return new TaskFailure({
+        kind: "socket",
+        received: {
+          en: `the connection was closed by the learner's end: ${error.name}`,
+          ko: `학습자 쪽에서 연결을 끊었습니다: ${error.name}`,
+        },
+      });
+    }
+    return error;
+  }
+
+  #hang(timeMs: number, state: ChildState | undefined): TaskFailure {
+    const step = this.#steps.at(-1);
+    const seconds = Math.round(timeMs / 100) / 10;
+    const total = this.#test.deadlineMs / 1000;
+    const waits = waitingFor(state);
+    const failure = new TaskFailure({
+      kind: "hang",
+      expected: this.loading ? LOADS : step?.expected ?? this.#test.name,
+      received: waits[0]!,
+      notes: [
+        ...waits.slice(1),
+        {
+          en: `Stopped after ${total} s${seconds < total ? " for the whole task" : ""}.`,
+          ko: `${total}초${seconds < total ? "(과제 전체)" : ""} 뒤에 멈췄습니다.`,
+        },
+      ],
+      mistake: step?.mistake,
+    });
+    for (const lost of this.#learner?.unhandled ?? []) failure.facts.notes.push(unhandled(lost));
+    this.#noteReplaced(failure);
+    return failure;
+  }
+
+  /** The answer to an order, or nothing if none comes within the time of a ping. */
+  async #soon(
+    body: { op: "state" } | { op: "rest"; timersWithinMs: number },
+  ): Promise<ChildState | undefined> {
+    const { promise: late, resolve } = Promise.withResolvers<undefined>();
+    const timer = setTimeout(() => resolve(undefined), PING_BEFORE_MS);
+    const answer = this.#loaded.child.order(body).then(
+      (answer) => "state" in answer ? answer.state : undefined,
+      async (error) => {
+        if (error instanceof ChildEndedError) await this.#loaded.child.ended;
+        return undefined;
+      },
+    );
+    return await Promise.race([answer, late]).finally(() => clearTimeout(timer));
+  }
+}
+
+function leakText(open: ChildState["open"]): Text {
+  const shown = open.slice(0, 3).map((socket) => `${socket.kind} ${showAddr(socket.addr)}`);
+  const list = `${shown.join(", ")}${open.length > 3 ? ", …" : ""}`;
+  return open.length === 1
+    ? { en: `one socket is still open: ${list}`, ko: `소켓 하나가 아직 열려 있습니다: ${list}` }
+    : {
+      en: `${open.length} sockets are still open: ${list}`,
+      ko: `소켓 ${open.length}개가 아직 열려 있습니다: ${list}`,
+    };
+}
