@@ -9,6 +9,7 @@
 import { unicodeWidth } from "@std/cli/unicode-width";
 import type { LessonInfo, MistakeInfo } from "./course.ts";
 import type { FailureRecord, TestRecord, TranscriptStep } from "./records.ts";
+import type { SuiteReport } from "./suite.ts";
 import type { Lang, Text } from "./text.ts";
 
 /** `fail` is the learner's; `error` is the workbook's or the machine's. */
@@ -59,13 +60,6 @@ export interface LessonResult {
   tasks: TaskResult[];
 }
 
-/** A test as the suite declared it. */
-export interface PlannedTest {
-  task: number;
-  index: number;
-  name: Text;
-}
-
 const LABELS = {
   expected: { en: "expected", ko: "기대" },
   received: { en: "received", ko: "실제" },
@@ -96,14 +90,10 @@ const NOT_RUN: Text = {
 /** The result of one task, from the tests that were planned and the records that came. */
 export function taskResult(
   info: LessonInfo["tasks"][number],
-  { planned, records, output, mistakes, lang }: {
-    planned: PlannedTest[];
-    records: Map<number, TestRecord>;
-    output: string;
-    mistakes: Map<string, MistakeInfo>;
-    lang: Lang;
-  },
+  { plan, tests: records, outputs }: SuiteReport,
+  { mistakes, lang }: { mistakes: Map<string, MistakeInfo>; lang: Lang },
 ): TaskResult {
+  const planned = plan.filter((test) => test.task === info.task);
   const tests = planned.map(({ index, name }): TestResult => {
     const record = records.get(index);
     if (!record) {
@@ -124,7 +114,7 @@ export function taskResult(
     score: status === "pass" ? info.points : 0,
     max_score: info.points,
     duration_ms: tests.reduce((sum, test) => sum + test.duration_ms, 0),
-    output,
+    output: outputs.get(info.task) ?? "",
     tests,
   };
 }

@@ -118,8 +118,11 @@ export class Peers {
   }
 
   /** A listener that accepts when told. */
-  listen(hostname = "127.0.0.1", { backlog }: { backlog?: number } = {}): PeerListener {
-    const options = { hostname, port: 0, ...(backlog !== undefined && { tcpBacklog: backlog }) };
+  listen(
+    hostname = "127.0.0.1",
+    { backlog, port = 0 }: { backlog?: number; port?: number } = {},
+  ): PeerListener {
+    const options = { hostname, port, ...(backlog !== undefined && { tcpBacklog: backlog }) };
     const listener = Deno.listen(options);
     this.#transcript.peer("listen", showAddr(listener.addr));
     return this.#track(
@@ -203,7 +206,7 @@ export class PeerListener {
   }
 
   get addr(): Deno.NetAddr {
-    return this.#listener.addr as Deno.NetAddr;
+    return this.#listener.addr;
   }
 
   /** Accepts one connection. */

@@ -36,6 +36,8 @@ export interface RunnableTest {
   deadlineMs: number;
   /** The mistake that a socket left open shows. */
   leak: string | undefined;
+  /** The mistake that an error nobody handled shows. */
+  unhandled: string | undefined;
 }
 
 /** How long before the deadline a silent process is asked whether it still lives. */
@@ -121,7 +123,11 @@ export class Run {
     this.peers.release();
     let state = await learner.tidy();
     if (learner.unhandled.length > 0) {
-      throw new TaskFailure({ kind: "unhandled", received: unhandled(learner.unhandled[0]!) });
+      throw new TaskFailure({
+        kind: "unhandled",
+        received: unhandled(learner.unhandled[0]!),
+        mistake: this.#test.unhandled,
+      });
     }
     const patience = Math.max(LEAK_PATIENCE_MS, (performance.now() - begin) / 2);
     const until = performance.now() + patience;

@@ -29,6 +29,8 @@ export interface TaskOptions {
   deadlineMs?: number;
   /** The mistake that a socket left open shows. */
   leak?: string;
+  /** The mistake that an error nobody handled shows. */
+  unhandled?: string;
 }
 
 interface Declared extends RunnableTest {
@@ -51,10 +53,19 @@ export function task(
   task: number,
   name: Text,
   run: (context: TestContext) => Promise<void>,
-  { catches = [], deadlineMs = DEADLINE_MS, leak }: TaskOptions = {},
+  { catches = [], deadlineMs = DEADLINE_MS, leak, unhandled }: TaskOptions = {},
 ): void {
   if (selected && !selected.includes(task)) return;
-  const test: Declared = { task, index: declared.length, name, run, catches, deadlineMs, leak };
+  const test: Declared = {
+    task,
+    index: declared.length,
+    name,
+    run,
+    catches,
+    deadlineMs,
+    leak,
+    unhandled,
+  };
   declared.push(test);
   Deno.test({
     name: `task ${task}: ${name.en}`,

@@ -1,0 +1,255 @@
+/**
+ * Runs one graded suite in a process of its own and collects what it reports.
+ *
+ * The suite is the project's own code. It is bounded all the same, and whatever becomes of it, its processes and the
+ * learner's are gone when {@linkcode runSuite} returns.
+ *
+ * @module
+ */
+
+import { RECORD_MARK } from "./protocol.ts";
+import { SUITE_ENV, type SuiteRecord, type TestRecord } from "./records.ts";
+import type { Text } from "./text.ts";
+
+/** Which suite is run on what. */
+export interface SuiteRequest {
+  /** The workbook's folder, an absolute path. */
+  root: string;
+  /** The lesson's folder name. */
+  slug: string;
+  /** A folder laid out like `lessons/`: its absolute path, and how it is called when talking to people. */
+  target: { path: string; label: string };
+  seed: number;
+  /** Only these tasks. */
+  tasks?: number[] | undefined;
+  /** The import map in force, or none where deno.json's imports serve. */
+  importMap?: string | undefined;
+  /** Ends the run. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A test as the suite declared it. */
+export interface PlannedTest {
+  task: number;
+  index: number;
+  name: Text;
+  /** The mistakes that it tells by name. */
+  catches: string[];
+}
+
+/** What a suite reported. */
+export interface SuiteReport {
+  plan: PlannedTest[];
+  /** By index in the plan. */
+  tests: Map<number, TestRecord>;
+  /** What the learner's code printed, by task. */
+  outputs: Map<number, string>;
+  durationMs: number;
+  /** What went wrong, if it is not the learner's. */
+  trouble?: Text;
+}
+
+/** Time for a suite to start and to say what it will run, in milliseconds. */
+const START_MS = 30_000;
+/** What a suite may take beyond the deadlines of its tasks (processes to start, leaks to wait for), in milliseconds. */
+const SLACK_MS = 25_000;
+/** How much of what the suite prints beside its records is kept to explain a crash, in characters. */
+const KEPT_CHARS = 4_000;
+
+/**
+ * Runs a suite. Never rejects because of what the learner's code or the suite does.
+ *
+ * `onTaskEnd` is called as soon as all tests of a task have been reported.
+ */
+export async function runSuite(
+  request: SuiteRequest,
+  onTaskEnd: (task: number, report: SuiteReport) => void = () => {},
+): Promise<SuiteReport> {
+  const begin = performance.now();
+  const suite = new Suite(request, onTaskEnd);
+  const trouble = await suite.run();
+  suite.report.durationMs = Math.round(performance.now() - begin);
+  if (trouble) suite.report.trouble = trouble;
+  return suite.report;
+}
+
+/** One run of a suite. */
+class Suite {
+  readonly report: SuiteReport = {
+    plan: [],
+    tests: new Map(),
+    outputs: new Map(),
+    durationMs: 0,
+  };
+  readonly #request: SuiteRequest;
+  readonly #onTaskEnd: (task: number, report: SuiteReport) => void;
+  readonly #word = crypto.randomUUID();
+  readonly #pids = new Set<number>();
+  #process: Deno.ChildProcess | undefined;
+  #printed = "";
+  #ended = false;
+  #late = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    request: SuiteRequest,
+    onTaskEnd: (task: number, report: SuiteReport) => void,
+  ) {
+    this.#request = request;
+    this.#onTaskEnd = onTaskEnd;
+  }
+
+  /** Runs the suite to its end. Returns what went wrong, if it is not the learner's. */
+  async run(): Promise<Text | undefined> {
+    const { signal } = this.#request;
+    const process = this.#command().spawn();
+    this.#process = process;
+    const stop = () => this.stop();
+    signal?.addEventListener("abort", stop);
+    this.#giveTime(START_MS);
+    try {
+      const [status] = await Promise.all([
+        process.status,
+        this.#readRecords(process.stdout),
+        this.#keepErrors(process.stderr),
+      ]);
+      return this.#verdictOn(status);
+    } finally {
+      clearTimeout(this.#timer);
+      signal?.removeEventListener("abort", stop);
+      if (!this.#ended) this.stop();
+    }
+  }
+
+  /** Ends the suite and every process it started. */
+  stop(): void {
+    for (const pid of [...this.#pids]) kill(() => Deno.kill(pid, "SIGKILL"));
+    kill(() => this.#process?.kill("SIGKILL"));
+  }
+
+  #command(): Deno.Command {
+    const { root, slug, target, seed, tasks, importMap } = this.#request;
+    return new Deno.Command(Deno.execPath(), {
+      args: [
+        "test",
+        "--no-check",
+        "--no-lock",
+        "--cached-only",
+        "--allow-all",
+        `--config=${root}/deno.json`,
+        ...(importMap ? [`--import-map=${importMap}`] : []),
+        `${root}/tests/${slug}_test.ts`,
+      ],
+      cwd: root,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      env: {
+        NO_COLOR: "1",
+        DENO_NO_UPDATE_CHECK: "1",
+        [SUITE_ENV.exercise]: `${target.path}/${slug}`,
+        [SUITE_ENV.label]: `${target.label}/${slug}/exercise.ts`,
+        [SUITE_ENV.seed]: `${seed}`,
+        [SUITE_ENV.word]: this.#word,
+        ...(tasks && { [SUITE_ENV.tasks]: tasks.join(",") }),
+        ...(importMap && { [SUITE_ENV.importMap]: importMap }),
+      },
+    });
+  }
+
+  #giveTime(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      this.#late = true;
+      this.stop();
+    }, ms);
+  }
+
+  async #readRecords(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const mark = `${RECORD_MARK}${this.#word} `;
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const chunk of stream) {
+      text += decoder.decode(chunk, { stream: true });
+      const lines = text.split("\n");
+      text = lines.pop()!;
+      for (const line of lines) {
+        if (line.startsWith(mark)) this.#take(JSON.parse(line.slice(mark.length)));
+        else if (line.trim()) this.#print(line);
+      }
+    }
+  }
+
+  async #keepErrors(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) this.#print(decoder.decode(chunk, { stream: true }));
+  }
+
+  #print(text: string): void {
+    this.#printed = `${this.#printed}${text}\n`.slice(-KEPT_CHARS);
+  }
+
+  #take(record: SuiteRecord): void {
+    switch (record.record) {
+      case "plan": {
+        this.report.plan.push(...record.tests);
+        const deadlines = new Map<number, number>();
+        for (const { task, deadlineMs } of record.tests) {
+          deadlines.set(task, Math.max(deadlineMs, deadlines.get(task) ?? 0));
+        }
+        const total = [...deadlines.values()].reduce((sum, ms) => sum + ms, 0);
+        return this.#giveTime(total + SLACK_MS);
+      }
+      case "child":
+        this.#pids.add(record.pid);
+        return;
+      case "reaped":
+        this.#pids.delete(record.pid);
+        return;
+      case "test":
+        this.report.tests.set(record.index, record);
+        return;
+      case "output":
+        this.report.outputs.set(record.task, record.output);
+        return this.#onTaskEnd(record.task, this.report);
+      case "end":
+        this.#ended = true;
+    }
+  }
+
+  #verdictOn({ code }: Deno.CommandStatus): Text | undefined {
+    if (this.#late) {
+      return {
+        en: "The suite did not end in time and was stopped.",
+        ko: "채점 프로그램이 제때 끝나지 않아 멈췄습니다.",
+      };
+    }
+    if (this.#request.signal?.aborted) {
+      return { en: "The grading was interrupted.", ko: "채점이 중단되었습니다." };
+    }
+    const { tests, plan } = this.report;
+    const failed = [...tests.values()].some((test) => test.status !== "pass");
+    const asDeclared = this.#ended && tests.size === plan.length;
+    if (asDeclared && code === (failed ? 1 : 0)) return undefined;
+    const detail = lastErrorLine(this.#printed);
+    return {
+      en:
+        `The suite ran ${tests.size} of ${plan.length} tests and ended with status ${code}${detail}`,
+      ko:
+        `채점 프로그램이 테스트 ${plan.length}개 중 ${tests.size}개를 실행하고 상태 ${code}(으)로 끝났습니다${detail}`,
+    };
+  }
+}
+
+function lastErrorLine(printed: string): string {
+  const line = printed.split("\n").find((line) => /error/i.test(line))?.trim();
+  return line ? `: ${line}` : "";
+}
+
+function kill(run: () => void): void {
+  try {
+    run();
+  } catch {
+    // It has ended already.
+  }
+}
