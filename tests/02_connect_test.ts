@@ -204,6 +204,7 @@ if (Deno.build.os === "linux") {
       "late-connection-leaked",
     ],
     leak: "late-connection-leaked",
+    waitsMs: SHORT_MS,
   });
 }
 
@@ -652,6 +653,7 @@ if (Deno.build.os === "linux") {
   }, {
     catches: ["timeout-ignored", "late-connection-leaked", "stops-at-first-failure"],
     leak: "late-connection-leaked",
+    waitsMs: AMPLE_MS,
   });
 }
 

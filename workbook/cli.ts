@@ -12,7 +12,9 @@ type Command = (args: string[], root: string) => Promise<number>;
 
 /** Each command is loaded when it is asked for, so that none makes another slow. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
+  check: async () => (await import("./commands/check.ts")).checkCommand,
   lesson: async () => (await import("./commands/lesson.ts")).lessonCommand,
+  test: async () => (await import("./commands/test.ts")).testCommand,
 };
 
 /** Runs the command that `args` begin with. Returns 0, 1 (something did not pass) or 2 (the command is at fault). */

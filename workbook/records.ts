@@ -46,6 +46,18 @@ export interface FailureRecord {
   mistake?: string;
 }
 
+/** A test as the suite declares it. */
+export interface PlannedTest {
+  task: number;
+  index: number;
+  name: Text;
+  /** The mistakes that it tells by name. */
+  catches: string[];
+  deadlineMs: number;
+  /** How long it has to wait by its nature. */
+  waitsMs: number;
+}
+
 /** How a test ended. */
 export interface TestRecord {
   record: "test";
@@ -62,7 +74,7 @@ export type SuiteRecord =
   | {
     record: "plan";
     seed: number;
-    tests: { task: number; index: number; name: Text; catches: string[]; deadlineMs: number }[];
+    tests: PlannedTest[];
   }
   | { record: "child"; pid: number }
   | { record: "reaped"; pid: number }

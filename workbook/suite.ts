@@ -8,7 +8,7 @@
  */
 
 import { RECORD_MARK } from "./protocol.ts";
-import { SUITE_ENV, type SuiteRecord, type TestRecord } from "./records.ts";
+import { type PlannedTest, SUITE_ENV, type SuiteRecord, type TestRecord } from "./records.ts";
 import type { Text } from "./text.ts";
 
 /** Which suite is run on what. */
@@ -22,19 +22,12 @@ export interface SuiteRequest {
   seed: number;
   /** Only these tasks. */
   tasks?: number[] | undefined;
+  /** Runs the tests in an order drawn from this number. */
+  shuffle?: number | undefined;
   /** The import map in force, or none where deno.json's imports serve. */
   importMap?: string | undefined;
   /** Ends the run. */
   signal?: AbortSignal | undefined;
-}
-
-/** A test as the suite declared it. */
-export interface PlannedTest {
-  task: number;
-  index: number;
-  name: Text;
-  /** The mistakes that it tells by name. */
-  catches: string[];
 }
 
 /** What a suite reported. */
@@ -128,7 +121,7 @@ class Suite {
   }
 
   #command(): Deno.Command {
-    const { root, slug, target, seed, tasks, importMap } = this.#request;
+    const { root, slug, target, seed, tasks, shuffle, importMap } = this.#request;
     return new Deno.Command(Deno.execPath(), {
       args: [
         "test",
@@ -138,6 +131,7 @@ class Suite {
         "--allow-all",
         `--config=${root}/deno.json`,
         ...(importMap ? [`--import-map=${importMap}`] : []),
+        ...(shuffle === undefined ? [] : [`--shuffle=${shuffle}`]),
         `${root}/tests/${slug}_test.ts`,
       ],
       cwd: root,

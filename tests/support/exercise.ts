@@ -55,6 +55,11 @@ export class Processes {
   #spare: Loaded | undefined = file.exists ? start() : undefined;
   #current: { loaded: Loaded; task: number } | undefined;
 
+  /** The task whose process is at work. */
+  get currentTask(): number | undefined {
+    return this.#current?.task;
+  }
+
   /** The process of `task`, a fresh one if the last has ended. The spare for the next is started. */
   take(task: number, { isLast }: { isLast: boolean }): Loaded {
     if (this.#current?.task === task && !this.#current.loaded.child.end) {

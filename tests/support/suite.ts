@@ -11,7 +11,7 @@
 import { type FailureRecord, SUITE_ENV, type TestRecord } from "../../workbook/records.ts";
 import type { Text } from "../../workbook/text.ts";
 import type { Child } from "./child.ts";
-import { file, Processes } from "./exercise.ts";
+import { file, type Loaded, Processes } from "./exercise.ts";
 import { absent } from "./explain.ts";
 import { TaskFailure } from "./failure.ts";
 import { seed } from "./random.ts";
@@ -31,10 +31,13 @@ export interface TaskOptions {
   leak?: string;
   /** The mistake that an error nobody handled shows. */
   unhandled?: string;
+  /** How long the test has to wait by its nature, in milliseconds: time that no grader could save. */
+  waitsMs?: number;
 }
 
 interface Declared extends RunnableTest {
   catches: string[];
+  waitsMs: number;
 }
 
 /** A task's time unless it says otherwise, in milliseconds. */
@@ -53,7 +56,7 @@ export function task(
   task: number,
   name: Text,
   run: (context: TestContext) => Promise<void>,
-  { catches = [], deadlineMs = DEADLINE_MS, leak, unhandled }: TaskOptions = {},
+  { catches = [], deadlineMs = DEADLINE_MS, leak, unhandled, waitsMs = 0 }: TaskOptions = {},
 ): void {
   if (selected && !selected.includes(task)) return;
   const test: Declared = {
@@ -65,6 +68,7 @@ export function task(
     deadlineMs,
     leak,
     unhandled,
+    waitsMs,
   };
   declared.push(test);
   Deno.test({
@@ -94,7 +98,7 @@ function stateOf(task: number): TaskState {
 }
 
 async function runAndReport(test: Declared): Promise<void> {
-  if (test.index === 0) reportPlan();
+  reportPlan();
   const transcript = new Transcript();
   const begin = performance.now();
   let status: TestRecord["status"] = "pass";
@@ -115,19 +119,30 @@ async function runAndReport(test: Declared): Promise<void> {
     ...(failure && { failure }),
     transcript: failure ? transcript.steps() : [],
   });
-  const next = declared[test.index + 1];
-  if (next?.task !== test.task) await endTask(test.task);
-  if (!next) await endSuite();
+  done.add(test);
+  if (!remaining().some(({ task }) => task === test.task)) await endTask(test.task);
+  if (remaining().length === 0) await endSuite();
   if (error !== undefined) throw error;
 }
 
+/** Tests that have ended. They may run in any order. */
+const done = new Set<Declared>();
+let planReported = false;
+
+function remaining(): Declared[] {
+  return declared.filter((test) => !done.has(test));
+}
+
 function reportPlan(): void {
-  const tests = declared.map(({ task, index, name, catches, deadlineMs }) => ({
+  if (planReported) return;
+  planReported = true;
+  const tests = declared.map(({ task, index, name, catches, deadlineMs, waitsMs }) => ({
     task,
     index,
     name,
     catches,
     deadlineMs,
+    waitsMs,
   }));
   report({ record: "plan", seed, tests });
 }
@@ -145,7 +160,7 @@ function failureOf(error: unknown): FailureRecord {
 }
 
 async function endTask(task: number): Promise<void> {
-  await dropChild(task);
+  if (processes.currentTask === task) await dropChild(task);
   report({ record: "output", task, output: stateOf(task).output });
 }
 
@@ -164,8 +179,8 @@ async function runTest(test: Declared, transcript: Transcript): Promise<void> {
   if (loadHangs) throw loadHangs;
   const state = stateOf(test.task);
   if (state.stopped) throw notTried();
-  const isLast = test.task === declared.at(-1)!.task;
-  const loaded = processes.take(test.task, { isLast });
+  const isLast = !remaining().some(({ task }) => task !== test.task);
+  const loaded = await takeProcess(test.task, isLast);
   await machineStarts(loaded.child);
   const begin = performance.now();
   const run = new Run(test, loaded, transcript);
@@ -182,6 +197,13 @@ async function runTest(test: Declared, transcript: Transcript): Promise<void> {
     state.usedMs += performance.now() - begin;
     run.peers.release();
   }
+}
+
+/** The task's process. That of another task, which may have tests to come when they are in disorder, is ended. */
+async function takeProcess(task: number, isLast: boolean): Promise<Loaded> {
+  const other = processes.currentTask;
+  if (other !== undefined && other !== task) await dropChild(other);
+  return processes.take(task, { isLast });
 }
 
 function notTried(): TaskFailure {

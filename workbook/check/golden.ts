@@ -1,0 +1,99 @@
+/**
+ * What learners are told, kept as files: one per submission and language, compared word for word.
+ *
+ * Ports differ per run, so numbers of four or five digits are replaced by names in the order of their appearance.
+ *
+ * @module
+ */
+
+import type { LessonResult } from "../result.ts";
+import { type Lang, LANGUAGES } from "../text.ts";
+import { viewTask } from "../view.ts";
+import { names, type Submission } from "./submissions.ts";
+
+const SCREEN = { columns: 100, colours: false, isTerminal: false };
+
+/** The file that keeps what a submission is told. */
+export function goldenPath(root: string, slug: string, name: string, lang: Lang): string {
+  return `${root}/tests/golden/${slug}/${name}.${lang}.txt`;
+}
+
+/** What the terminal shows of the failing tasks, the same in every run. */
+export function goldenText(result: LessonResult, { lang, lesson }: { lang: Lang; lesson: number }) {
+  const failing = result.tasks.filter((task) => task.status !== "pass" || task.output.trim());
+  const shown = failing.map((task) => viewTask(task, { screen: SCREEN, lang, lesson }));
+  return `${maskPorts(shown.join("\n").trimEnd())}\n`;
+}
+
+/** Numbers of four and five digits that may be ports, as PORT1, PORT2, … in the order of their appearance. */
+export function maskPorts(text: string): string {
+  const seen = new Map<string, string>();
+  return text.replace(/(?<![\d.])\d{4,5}(?![\d.]*\d)/g, (number) => {
+    if (FIXED.has(number)) return number;
+    const name = seen.get(number) ?? `PORT${seen.size + 1}`;
+    seen.set(number, name);
+    return name;
+  });
+}
+
+/** Numbers that are the same in every run and worth reading. */
+const FIXED = new Set(["8080", "65535", "65536", "70000", "60000", "5000", "1000", "9000", "3000"]);
+
+/** Says how the golden files of a submission differ from what it is told now; writes them with `update`. */
+export async function goldenProblems(
+  root: string,
+  slug: string,
+  { submission, texts, update }: {
+    submission: Submission;
+    texts: Record<Lang, string>;
+    update: boolean;
+  },
+): Promise<string[]> {
+  const problems: string[] = [];
+  for (const lang of LANGUAGES) {
+    const path = goldenPath(root, slug, submission.name, lang);
+    const kept = await Deno.readTextFile(path).catch(() => undefined);
+    if (kept === texts[lang]) continue;
+    if (update) {
+      await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+      await Deno.writeTextFile(path, texts[lang]);
+    } else {
+      const at = kept === undefined
+        ? "is missing"
+        : `differs\n${firstDifference(kept, texts[lang])}`;
+      problems.push(`tests/golden/${slug}/${submission.name}.${lang}.txt ${at}`);
+    }
+  }
+  return problems;
+}
+
+function firstDifference(kept: string, now: string): string {
+  const [a, b] = [kept.split("\n"), now.split("\n")];
+  const at = a.findIndex((line, i) => line !== b[i]);
+  const line = at < 0 ? a.length : at;
+  return `    line ${line + 1}, kept: ${a[line] ?? "(end)"}\n    line ${line + 1}, now:  ${
+    b[line] ?? "(end)"
+  }`;
+}
+
+/** Golden files that no submission has; removed with `update`. */
+export async function strayGoldens(
+  root: string,
+  slug: string,
+  submissions: Submission[],
+  update: boolean,
+): Promise<string[]> {
+  const wanted = new Set(
+    submissions.flatMap(({ name }) => LANGUAGES.map((lang) => goldenPath(root, slug, name, lang))),
+  );
+  const problems: string[] = [];
+  for (const folder of ["", "wrong/", "misbehaving/", "right/"]) {
+    for (const file of await names(`${root}/tests/golden/${slug}/${folder}`)) {
+      const path = `${root}/tests/golden/${slug}/${folder}${file}`;
+      if (wanted.has(path)) continue;
+      if (update) await Deno.remove(path);
+      else problems.push(`tests/golden/${slug}/${folder}${file} is of no submission`);
+    }
+  }
+  return problems;
+}

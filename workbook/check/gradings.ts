@@ -1,0 +1,99 @@
+/**
+ * Grades the submissions of a lesson and compares each verdict with what its first line announces.
+ *
+ * @module
+ */
+
+import type { LessonInfo, MistakeInfo } from "../course.ts";
+import { lessonResult } from "../grade.ts";
+import type { LessonResult } from "../result.ts";
+import { runSuite, type SuiteReport } from "../suite.ts";
+import type { Lang } from "../text.ts";
+import { goldenText } from "./golden.ts";
+import type { Submission } from "./submissions.ts";
+
+/** One submission, graded. */
+export interface Graded {
+  submission: Submission;
+  report: SuiteReport;
+  result: LessonResult;
+  /** What its author would be told, in each language. */
+  texts: Record<Lang, string>;
+}
+
+/** What all gradings of a lesson share. */
+export interface GradingSetting {
+  root: string;
+  lesson: LessonInfo;
+  mistakes: Map<string, MistakeInfo>;
+  importMap: string | undefined;
+  seed: number;
+}
+
+/** Grades one submission in a folder of its own. */
+export async function gradeSubmission(
+  submission: Submission,
+  { root, lesson, mistakes, importMap, seed }: GradingSetting,
+): Promise<Graded> {
+  const folder = await Deno.makeTempDir({ prefix: "workbook_check_" });
+  try {
+    await Deno.mkdir(`${folder}/${lesson.slug}`);
+    const exercise = `${folder}/${lesson.slug}/exercise.ts`;
+    await Deno.writeTextFile(exercise, submission.source);
+    const target = { path: folder, label: "lessons" };
+    const report = await runSuite({ root, slug: lesson.slug, target, seed, importMap });
+    const of = (lang: Lang) => lessonResult(report, { lesson, target, seed, lang }, mistakes);
+    const [en, ko] = [of("en"), of("ko")];
+    return {
+      submission,
+      report,
+      result: en,
+      texts: {
+        en: goldenText(en, { lang: "en", lesson: lesson.number }),
+        ko: goldenText(ko, { lang: "ko", lesson: lesson.number }),
+      },
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** How the verdict differs from what the submission's first line announces, a sentence each. */
+export function verdictProblems({ submission, result }: Graded): string[] {
+  const problems: string[] = [];
+  const { name, fails, mistake, kind } = submission;
+  const say = (text: string) => problems.push(`${result.lesson} ${name}: ${text}`);
+  if (result.status === "error") {
+    const broken = result.tasks.flatMap((task) => task.tests).find((test) =>
+      test.status === "error"
+    );
+    say(`status error: ${result.message ?? broken?.message}`);
+  }
+  for (const { task, status, tests } of result.tasks) {
+    const wanted = fails.includes(task) ? "fail" : "pass";
+    const failing = tests.filter((test) => test.status !== "pass");
+    if (status !== wanted) {
+      const why = failing[0] ? `: ${failing[0].name}: ${failing[0].message}` : "";
+      say(`task ${task} must ${wanted}, and its status is ${status}${why}`);
+    } else if (kind === "stub" && failing.some((test) => test.kind !== "missing")) {
+      say(`task ${task} of the stub fails for another reason: ${failing[0]?.message}`);
+    } else if (mistake && wanted === "fail") {
+      const told = failing.flatMap((test) => test.mistake ?? []);
+      if (!told.includes(mistake)) {
+        say(`task ${task} must tell ${mistake}, and tells ${told.join(", ") || "no mistake"}`);
+      }
+    }
+  }
+  return problems;
+}
+
+/** The verdict in one line: what may never differ between two runs. */
+export function verdictLine({ result }: Graded): string {
+  const tasks = result.tasks.map(({ task, status, tests }) => {
+    const told = tests.flatMap((test) =>
+      test.status === "pass" ? [] : test.mistake ?? test.kind ?? ""
+    );
+    return `${task} ${status}${told.length > 0 ? ` ${told.join("+")}` : ""}`;
+  });
+  return `${result.status}: ${tasks.join("; ")}`;
+}

@@ -1,0 +1,183 @@
+/**
+ * `deno task check`: what maintainers run. Every lesson has all its parts, every submission is graded as its first
+ * line announces, and what learners are told is what the golden files keep.
+ *
+ * @module
+ */
+
+import { goldenProblems, strayGoldens } from "../check/golden.ts";
+import { type Graded, gradeSubmission, verdictLine, verdictProblems } from "../check/gradings.ts";
+import { partProblems, planProblems, strayProblems } from "../check/parts.ts";
+import { type Submission, submissionsOf } from "../check/submissions.ts";
+import { type LessonInfo, lessonSlugs, readLesson, readMistakes } from "../course.ts";
+import { SUITE_ENV } from "../records.ts";
+import { standardScreen } from "../terminal.ts";
+import { readOptions, wholeNumber } from "./options.ts";
+
+/** Golden files are made with this seed. */
+const GOLDEN_SEED = 20261121;
+const WORKERS = 2;
+
+/**
+ * Checks all lessons, or those whose numbers are given.
+ *
+ * `--update` writes the golden files. `--repeat R` grades every submission R times with different seeds and reports
+ * each verdict that differs; `--busy B` keeps B processes busy meanwhile; `--only TEXT` takes submissions by name.
+ */
+export async function checkCommand(args: string[], root: string): Promise<number> {
+  const options = readOptions(args, {
+    flags: ["update"],
+    values: ["repeat", "busy", "only", "workers"],
+  });
+  const number = (name: string, fallback: number) =>
+    options.values.has(name) ? wholeNumber(options.values.get(name), `--${name}`, 0) : fallback;
+  const busy = Array.from({ length: number("busy", 0) }, startBusyProcess);
+  try {
+    const { gradings, submissions, problems } = await runCheck(root, {
+      lessons: options.rest.map((text) => wholeNumber(text, "check", 1)),
+      update: options.flags.has("update"),
+      repeat: number("repeat", 0),
+      workers: Math.max(1, number("workers", WORKERS)),
+      only: options.values.get("only") ?? "",
+    });
+    for (const problem of problems) console.log(`✗ ${problem}`);
+    console.log(
+      `${gradings} gradings of ${submissions} submissions, ${problems.length} problems`,
+    );
+    return problems.length === 0 ? 0 : 1;
+  } finally {
+    for (const process of busy) process.kill("SIGKILL");
+    await Promise.all(busy.map((process) => process.status));
+  }
+}
+
+/** Checks lessons; `passed` counts the gradings without a problem. */
+export async function runCheck(
+  root: string,
+  { lessons = [], ...options }: Partial<CheckOptions> & { lessons?: number[] } = {},
+): Promise<{ gradings: number; submissions: number; passed: number; problems: string[] }> {
+  const slugs = await lessonSlugs(root);
+  const chosen = slugs.filter((slug) =>
+    lessons.length === 0 || lessons.includes(Number(slug.slice(0, 2)))
+  );
+  const check = new Check(root, {
+    update: false,
+    repeat: 0,
+    workers: WORKERS,
+    only: "",
+    ...options,
+  });
+  check.problems.push(...await strayProblems(root, slugs));
+  for (const slug of chosen) await check.lesson(await readLesson(root, slug));
+  const { gradings, submissions, passed, problems } = check;
+  return { gradings, submissions, passed, problems };
+}
+
+/** A process that keeps one core busy, for at most an hour. */
+function startBusyProcess(): Deno.ChildProcess {
+  const code = "const end = Date.now() + 3_600_000; while (Date.now() < end);";
+  return new Deno.Command(Deno.execPath(), { args: ["eval", code], stdin: "null" }).spawn();
+}
+
+interface CheckOptions {
+  update: boolean;
+  repeat: number;
+  workers: number;
+  only: string;
+}
+
+class Check {
+  readonly problems: string[] = [];
+  gradings = 0;
+  passed = 0;
+  submissions = 0;
+  readonly #root: string;
+  readonly #options: CheckOptions;
+  readonly #importMap = Deno.env.get(SUITE_ENV.importMap);
+  readonly #screen = standardScreen();
+
+  constructor(root: string, options: CheckOptions) {
+    this.#root = root;
+    this.#options = options;
+  }
+
+  async lesson(lesson: LessonInfo): Promise<void> {
+    const { slug, tasks } = lesson;
+    const root = this.#root;
+    const all = await submissionsOf(root, slug, tasks.map(({ task }) => task));
+    this.problems.push(...await partProblems(root, lesson, all));
+    const mistakes = await readMistakes(root, slug);
+    const submissions = all.filter(({ name, trouble }) =>
+      !trouble && name.includes(this.#options.only)
+    );
+    this.submissions += submissions.length;
+    const setting = { root, lesson, mistakes, importMap: this.#importMap };
+    const { repeat, update } = this.#options;
+    const verdicts = new Map<string, Map<string, number>>();
+    const rounds = repeat === 0 ? [GOLDEN_SEED] : Array.from({ length: repeat }, (_, i) => i + 1);
+    const queue = rounds.flatMap((seed) => submissions.map((submission) => ({ seed, submission })));
+    const total = queue.length;
+    let done = 0;
+    const work = async () => {
+      for (let next = queue.shift(); next; next = queue.shift()) {
+        const graded = await gradeSubmission(next.submission, { ...setting, seed: next.seed });
+        this.gradings++;
+        this.#progress(`${slug} ${++done}/${total}`);
+        const problems = verdictProblems(graded);
+        if (problems.length === 0) this.passed++;
+        if (repeat > 0) {
+          note(verdicts, next.submission.name, verdictLine(graded));
+          if (problems.length > 0) this.#tell(problems, next.seed);
+          continue;
+        }
+        this.problems.push(...problems);
+        if (hasGolden(next.submission)) {
+          this.problems.push(
+            ...await goldenProblems(root, slug, { ...graded, update }),
+          );
+        }
+        if (next.submission.kind === "solution") this.#checkPlan(lesson, graded, all, mistakes);
+      }
+    };
+    await Promise.all(Array.from({ length: this.#options.workers }, work));
+    this.#progress("");
+    for (const [name, lines] of verdicts) {
+      if (lines.size < 2) continue;
+      const list = [...lines].map(([line, count]) => `\n    ${count} × ${line}`).join("");
+      this.problems.push(`${slug} ${name}: verdicts differ${list}`);
+    }
+    if (repeat === 0 && !this.#options.only) {
+      this.problems.push(...await strayGoldens(root, slug, all.filter(hasGolden), update));
+    }
+  }
+
+  #tell(problems: string[], seed: number): void {
+    const fresh = problems.map((problem) => `${problem} (seed ${seed})`);
+    this.problems.push(...fresh);
+  }
+
+  #checkPlan(
+    lesson: LessonInfo,
+    { report }: Graded,
+    submissions: Submission[],
+    mistakes: Map<string, unknown>,
+  ): void {
+    const own = [...new Set(submissions.flatMap(({ mistake }) => mistake ?? []))];
+    this.problems.push(...planProblems(lesson, report.plan, { own, known: [...mistakes.keys()] }));
+  }
+
+  #progress(text: string): void {
+    if (!this.#screen.isTerminal) return;
+    Deno.stdout.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
+  }
+}
+
+function hasGolden({ kind }: Submission): boolean {
+  return kind === "wrong" || kind === "misbehaving" || kind === "stub";
+}
+
+function note(verdicts: Map<string, Map<string, number>>, name: string, line: string): void {
+  const lines = verdicts.get(name) ?? new Map<string, number>();
+  lines.set(line, (lines.get(line) ?? 0) + 1);
+  verdicts.set(name, lines);
+}
