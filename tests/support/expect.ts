@@ -49,7 +49,7 @@ export function expectSocket(
         en: `a ${CLASS_NAMES[kind]} that is closed already`,
         ko: `이미 닫힌 ${CLASS_NAMES[kind]}`,
       },
-      mistake,
+      mistake: "closed-on-return",
     });
   }
   return value as RemoteSocket;

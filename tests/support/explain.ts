@@ -65,7 +65,7 @@ function withRemotesShown(value: unknown): unknown {
 const PERMISSION = /Requires (\w+) access(?: to "?([^",]*)"?)?/;
 
 /** What Deno refused, if that is what the error is. */
-function refusal(error: WireError): { text: Text; mistakeHost?: string } | undefined {
+export function refusal(error: WireError): { text: Text; mistake?: string } | undefined {
   const [, kind, what = ""] = PERMISSION.exec(error.message) ?? [];
   if (!kind || !["NotCapable", "TypeError"].includes(error.name)) return undefined;
   const place = at(error);
@@ -76,7 +76,7 @@ function refusal(error: WireError): { text: Text; mistakeHost?: string } | undef
           en: `the network address ${what}${place}: exercises use the loopback network only`,
           ko: `네트워크 주소 ${what}${place}: 과제는 루프백(loopback) 안에서만 통신합니다`,
         },
-        mistakeHost: what,
+        ...(/^(0\.0\.0\.0|\[?::\]?):/.test(what) && { mistake: "every-interface" }),
       };
     case "env":
       return {
@@ -120,6 +120,7 @@ export function threw(
     return new TaskFailure({
       ...facts,
       kind: "refused",
+      mistake: refused.mistake,
       received: join([{ en: `${call} asked for `, ko: `${call}이(가) 요청함: ` }, refused.text]),
     });
   }

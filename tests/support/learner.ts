@@ -14,7 +14,7 @@ import type {
 } from "../../workbook/protocol.ts";
 import { same, type Text } from "../../workbook/text.ts";
 import { type Child, OrderError } from "./child.ts";
-import { type ExerciseFile, notExported, showValue, threw } from "./explain.ts";
+import { type ExerciseFile, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail } from "./failure.ts";
 import { showAddr, type Transcript } from "./transcript.ts";
 import { decodeValue, encodeArg, Remote, RemoteError, Unshown } from "./wire.ts";
@@ -168,8 +168,9 @@ export class Learner {
   ): Promise<WireError> {
     const reply = await this.#reply({ op: "call", name }, args);
     if (!reply.ok) {
-      if (reply.error.message.startsWith("Not implemented")) {
-        throw threw(`${name}()`, reply.error, { file: this.#file, task: this.#task });
+      if (reply.error.message.startsWith("Not implemented") || refusal(reply.error)) {
+        const context = { file: this.#file, task: this.#task, expected };
+        throw threw(showCall(name, args), reply.error, context);
       }
       return reply.error;
     }

@@ -5,6 +5,7 @@
  */
 
 import type { Endpoint } from "./learner.ts";
+import type { Peers } from "./peer.ts";
 import type { Random } from "./random.ts";
 
 /** Whether `hostname` can be bound here. */
@@ -23,16 +24,40 @@ export const hasIpv6 = canBind("::1");
 /** A second loopback address, where there is one (Linux has all of 127.0.0.0/8). */
 export const secondLoopback = canBind("127.0.0.2") ? "127.0.0.2" : "127.0.0.1";
 
+/** Suites that run side by side lock their ports here; nobody's exercise may bind this address. */
+const LOCK_ADDRESS = "127.77.66.55";
+const hasLock = canBind(LOCK_ADDRESS);
+
 /**
- * A port that is free for TCP and UDP at the moment, outside the range from which the OS gives ports.
+ * A port that is free for TCP and stays so until the test ends, as far as this machine's suites go.
  *
- * Nobody else gets it unless they ask for this very number.
+ * It lies outside the range from which the OS gives ports, and two suites never choose the same.
  */
-export function freePort(random: Random, hostname = "127.0.0.1"): number {
+export function reservePort(
+  { random, peers }: { random: Random; peers: Peers },
+  hostname = "127.0.0.1",
+): number {
   for (;;) {
     const port = random.integer(20_000, 32_000);
+    if (hasLock) {
+      try {
+        peers.track(Deno.listen({ hostname: LOCK_ADDRESS, port }));
+      } catch {
+        continue;
+      }
+    }
     if (isFree({ hostname, port })) return port;
   }
+}
+
+/** So many different ports of that kind, the lowest first. */
+export function reservePorts(
+  context: { random: Random; peers: Peers },
+  count: number,
+): number[] {
+  const ports = new Set<number>();
+  while (ports.size < count) ports.add(reservePort(context));
+  return [...ports].sort((a, b) => a - b);
 }
 
 /** Whether nobody is bound to the address, for TCP. */
