@@ -172,8 +172,7 @@ function meetFault(api: Fault["api"][number], port?: number): void {
       continue;
     }
     fault.times--;
-    const errorClass = (Deno.errors as unknown as Record<string, ErrorConstructor>)[fault.error]!;
-    const error = new errorClass(FAULT_MESSAGES[fault.error] ?? fault.error);
+    const error = kernelError(fault.error);
     emit({
       event: "fault",
       error: encodeError(error),
@@ -183,12 +182,20 @@ function meetFault(api: Fault["api"][number], port?: number): void {
   }
 }
 
-const FAULT_MESSAGES: Record<string, string> = {
-  AddrInUse: "Address already in use (os error 98)",
-  ConnectionReset: "Connection reset by peer (os error 104)",
-  BrokenPipe: "Broken pipe (os error 32)",
-  PermissionDenied: "Permission denied (os error 13)",
+/** What Linux says of each error, as Deno passes it on. */
+const KERNEL_WORDS: Record<string, [code: string, message: string]> = {
+  AddrInUse: ["EADDRINUSE", "Address already in use (os error 98)"],
+  BrokenPipe: ["EPIPE", "Broken pipe (os error 32)"],
+  ConnectionReset: ["ECONNRESET", "Connection reset by peer (os error 104)"],
+  PermissionDenied: ["EACCES", "Permission denied (os error 13)"],
 };
+
+/** An error of `Deno.errors` as it looks when it comes from the kernel. */
+function kernelError(name: string): Error {
+  const errorClass = (Deno.errors as unknown as Record<string, ErrorConstructor>)[name]!;
+  const [code, message] = KERNEL_WORDS[name]!;
+  return Object.assign(new errorClass(message), { code });
+}
 
 /** Runs an asynchronous socket call with its entry in the list of pending calls. */
 async function waiting<T>(call: PendingCall, run: () => Promise<T>): Promise<T> {

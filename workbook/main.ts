@@ -7,50 +7,49 @@
  * @module
  */
 
-import { chooseStd, forgetChoice, StdError } from "./std/choose.ts";
 import { SUITE_ENV } from "./records.ts";
+import { chooseStd, isStdMissing, lookAgain, type StdChoice, StdError } from "./std/choose.ts";
+import { stdCommand } from "./std/report.ts";
+import { langOfEnvironment } from "./text.ts";
 
 const root = new URL("..", import.meta.url);
 
-async function run(args: string[], lookAgain = false): Promise<number> {
-  if (lookAgain) await forgetChoice(root);
+async function run(args: string[]): Promise<number> {
+  if (args[0] === "std") return await stdCommand(args.slice(1), { root });
   const choice = await chooseStd(root);
-  if (choice.kind !== "jsr") return await runElsewhere(args, choice.importMap);
   try {
-    const { runCommand } = await import("./cli.ts");
-    return await runCommand(args);
+    return await runWith(choice, args);
   } catch (error) {
-    // The packages were there once; the cache may have been emptied since.
-    const missing = error instanceof TypeError && /jsr|@std\//.test(error.message);
-    if (missing && !lookAgain) return await run(args, true);
-    throw error;
+    // The packages were there once; Deno's cache may have been emptied since.
+    const missing = choice.kind === "jsr" && error instanceof Error && isStdMissing(error.message);
+    if (!missing) throw error;
+    return await runWith(await lookAgain(root), args);
   }
 }
 
-async function runElsewhere(args: string[], importMap: string): Promise<number> {
-  const command = new URL("cli.ts", import.meta.url).href;
+async function runWith(choice: StdChoice, args: string[]): Promise<number> {
+  if (choice.kind !== "jsr") return await runElsewhere(choice.importMap, args);
+  const { runCommand } = await import("./cli.ts");
+  return await runCommand(args);
+}
+
+async function runElsewhere(importMap: string, args: string[]): Promise<number> {
   const process = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
       "--no-check",
+      "--no-lock",
       "--cached-only",
-      "-A",
+      "--allow-all",
       `--import-map=${importMap}`,
-      command,
+      new URL("cli.ts", import.meta.url).href,
       ...args,
     ],
     env: { [SUITE_ENV.importMap]: importMap },
   }).spawn();
-  // Ctrl-C reaches the command, too: it tidies up, and this process waits for it.
-  const passOn = (signal: Deno.Signal) => () => {
-    try {
-      process.kill(signal);
-    } catch {
-      // It has ended already.
-    }
-  };
+  // Ctrl-C reaches the command by itself: it tidies up, and this process waits for it.
   Deno.addSignalListener("SIGINT", () => {});
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", passOn("SIGTERM"));
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => process.kill("SIGTERM"));
   return (await process.status).code;
 }
 
@@ -58,6 +57,6 @@ try {
   Deno.exit(await run(Deno.args));
 } catch (error) {
   if (!(error instanceof StdError)) throw error;
-  console.error(error.message);
+  console.error(error.text[langOfEnvironment((name) => Deno.env.get(name))]);
   Deno.exit(2);
 }
