@@ -12,6 +12,7 @@ type Command = (args: string[], root: string) => Promise<number>;
 
 /** Each command is loaded when it is asked for, so that none makes another slow. */
 const COMMANDS: Record<string, () => Promise<Command>> = {
+  bench: async () => (await import("./commands/bench.ts")).benchCommand,
   check: async () => (await import("./commands/check.ts")).checkCommand,
   lesson: async () => (await import("./commands/lesson.ts")).lessonCommand,
   test: async () => (await import("./commands/test.ts")).testCommand,

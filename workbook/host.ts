@@ -177,6 +177,13 @@ async function obey(order: Order): Promise<void> {
       return done(undefined);
     case "state":
       return say({ id, ok: true, state: await stateNow() });
+    case "tidy":
+      setLimits({});
+      setFaults([]);
+      for (const handle of order.handles) closeQuietly(holding(handle));
+      await rest(order.timersWithinMs);
+      reportReplaced();
+      return say({ id, ok: true, state: await stateNow() });
     case "rest":
       await rest(order.timersWithinMs);
       reportReplaced();

@@ -114,7 +114,8 @@ export type Order =
   | { id: number; op: "limits"; limits: Limits }
   | { id: number; op: "faults"; faults: Fault[] }
   | { id: number; op: "state" }
-  | { id: number; op: "rest"; timersWithinMs: number };
+  | { id: number; op: "rest"; timersWithinMs: number }
+  | { id: number; op: "tidy"; handles: string[]; timersWithinMs: number };
 
 /** A call of a socket API that has begun and not ended. */
 export interface PendingCall {

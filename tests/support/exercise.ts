@@ -71,11 +71,10 @@ export class Processes {
     return loaded;
   }
 
-  /** Ends the current process and gives it, for what it printed. */
-  async drop(): Promise<Child | undefined> {
+  /** Gives up the current process, for the caller to end. */
+  release(): Child | undefined {
     const child = this.#current?.loaded.child;
     this.#current = undefined;
-    await child?.kill();
     return child;
   }
 

@@ -343,25 +343,28 @@ export class Learner {
 
   /** What the learner's process holds and waits for. */
   async state(): Promise<ChildState> {
-    const reply = await this.order({ op: "state" });
-    if (!("state" in reply)) throw new Error("The host gave no state");
-    return reply.state;
+    return stateIn(await this.order({ op: "state" }));
   }
 
   /** Closes what was returned or given, lets what is due happen, and tells what is left. */
   async tidy(): Promise<ChildState> {
-    await this.order({ op: "limits", limits: {} });
-    await this.order({ op: "faults", faults: [] });
-    for (const handle of this.#handles) await this.order({ op: "close", handle });
-    return await this.rest();
+    return stateIn(
+      await this.order({ op: "tidy", handles: [...this.#handles], timersWithinMs: NEAR_MS }),
+    );
   }
 
   /** Lets what is due in the learner's process happen, and tells what it holds then. */
   async rest(): Promise<ChildState> {
-    const reply = await this.order({ op: "rest", timersWithinMs: 50 });
-    if (!("state" in reply)) throw new Error("The host gave no state");
-    return reply.state;
+    return stateIn(await this.order({ op: "rest", timersWithinMs: NEAR_MS }));
   }
+}
+
+/** Timers that are due within this time are waited for at a test's end, since they may still fail. */
+const NEAR_MS = 50;
+
+function stateIn(answer: Answer): ChildState {
+  if (!("state" in answer)) throw new Error("The host gave no state");
+  return answer.state;
 }
 
 /** `bindTo("127.0.0.1", 8080)`. */

@@ -120,7 +120,7 @@ async function runAndReport(test: Declared): Promise<void> {
     transcript: failure ? transcript.steps() : [],
   });
   done.add(test);
-  if (!remaining().some(({ task }) => task === test.task)) await endTask(test.task);
+  if (!remaining().some(({ task }) => task === test.task)) endTask(test.task);
   if (remaining().length === 0) await endSuite();
   if (error !== undefined) throw error;
 }
@@ -159,18 +159,29 @@ function failureOf(error: unknown): FailureRecord {
   };
 }
 
-async function endTask(task: number): Promise<void> {
-  if (processes.currentTask === task) await dropChild(task);
-  report({ record: "output", task, output: stateOf(task).output });
+/** What is still to be told of tasks that have ended, in their order. */
+let told: Promise<void> = Promise.resolve();
+
+/** Ends a task. Its process is gone, and its output told, while the next task is at work already. */
+function endTask(task: number): void {
+  const child = processes.currentTask === task ? processes.release() : undefined;
+  const gone = child?.kill();
+  told = told.then(async () => {
+    await gone;
+    if (child) stateOf(task).output += child.output;
+    report({ record: "output", task, output: stateOf(task).output });
+  });
 }
 
 async function endSuite(): Promise<void> {
   await processes.end();
+  await told;
   report({ record: "end" });
 }
 
 async function dropChild(task: number): Promise<void> {
-  const child = await processes.drop();
+  const child = processes.release();
+  await child?.kill();
   if (child) stateOf(task).output += child.output;
 }
 
