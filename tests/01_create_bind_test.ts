@@ -65,7 +65,7 @@ task(1, {
   );
   expectLoopback(socket);
   await step(listening(socket.addr), () => peers.connect(socket.addr));
-}, { catches: ["every-interface", "unawaited-promise"] });
+}, { catches: ["every-interface", "unawaited-promise", "closed-on-return"] });
 
 task(1, {
   en: "openTcpSocket() lets the OS choose the port",
@@ -105,7 +105,7 @@ task(2, {
     () => received,
   ) as [Uint8Array];
   expectBytes(got, payload);
-}, { catches: ["every-interface", "unawaited-promise"] });
+}, { catches: ["every-interface", "unawaited-promise", "closed-on-return"] });
 
 task(2, {
   en: "openUdpSocket() lets the OS choose the port",
@@ -142,7 +142,7 @@ task(3, {
     });
     await step(listening(address), () => peers.connect(address));
   }
-}, { catches: ["every-interface", "unawaited-promise"] });
+}, { catches: ["every-interface", "unawaited-promise", "closed-on-return"] });
 
 task(3, {
   en: "bindTo() takes port 0, and the OS chooses",

@@ -15,21 +15,13 @@ const LOOPBACK = "127.0.0.1";
 /** How often bindPair() tries; a single collision is rare already, so many of them are no accident. */
 const MAX_PAIR_ATTEMPTS = 64;
 
-/**
- * Opens a TCP socket that listens on IPv4 loopback (127.0.0.1), on a port that the OS chooses.
- *
- * The caller reads the port from `addr.port` of what it gets, and closes it.
- */
+/** Opens a TCP socket that listens on 127.0.0.1, on a port that the OS chooses. */
 export function openTcpSocket(): Deno.TcpListener {
   // The classic mistake avoided: without a hostname Deno binds 0.0.0.0, open to the whole network.
   return Deno.listen({ hostname: LOOPBACK, port: 0 });
 }
 
-/**
- * Opens a UDP socket bound to IPv4 loopback (127.0.0.1), on a port that the OS chooses.
- *
- * A datagram socket has no listen() and no accept(): once bound, it can receive.
- */
+/** Opens a UDP socket bound to 127.0.0.1, on a port that the OS chooses. */
 export function openUdpSocket(): Deno.DatagramConn {
   return Deno.listenDatagram({ transport: "udp", hostname: LOOPBACK, port: 0 });
 }
@@ -37,14 +29,8 @@ export function openUdpSocket(): Deno.DatagramConn {
 /**
  * Opens a TCP socket that listens on exactly this address, IPv4 or IPv6.
  *
- * `port` is a whole number from 0 to 65535; 0 lets the OS choose. `backlog` goes to listen(2):
- * how many finished connections may wait to be accepted. Without it, Deno's default holds.
- *
- * Throws
- * - `RangeError` for any other port (-1, 65536, 80.5, NaN), before a socket is made;
- * - `Deno.errors.AddrInUse` if the address is taken, with the address in its message:
- *   `127.0.0.1:8080`, or `[::1]:8080` for IPv6;
- * - what Deno throws, unchanged, if anything else goes wrong.
+ * Throws `RangeError` for what is no port, `Deno.errors.AddrInUse` naming an address that is taken,
+ * and whatever else Deno throws.
  */
 export function bindTo(hostname: string, port: number, backlog?: number): Deno.TcpListener {
   // A port is 16 bits of the TCP header (RFC 9293 §3.1). isInteger() is false for NaN and Infinity.
@@ -66,10 +52,7 @@ export function bindTo(hostname: string, port: number, backlog?: number): Deno.T
 /**
  * Opens a TCP socket on the first port of `ports` that is free, trying them in their order.
  *
- * Only a port in use is skipped; any other error ends the search and surfaces, an invalid port as
- * the `RangeError` of `bindTo()`. If none is free, or the list is empty, throws
- * `Deno.errors.AddrInUse` whose message names every port tried.
- * Nothing stays bound but the listener that is returned.
+ * Throws `Deno.errors.AddrInUse` naming them all if none is free, and any other error at once.
  */
 export function bindFirstFree(hostname: string, ports: number[]): Deno.TcpListener {
   for (const port of ports) {
@@ -87,13 +70,7 @@ export function bindFirstFree(hostname: string, ports: number[]): Deno.TcpListen
   );
 }
 
-/**
- * Opens a TCP socket and a UDP socket on 127.0.0.1, both on one same port that the OS chooses.
- *
- * The OS chooses the port for the first of them. If the other protocol's socket of that number is
- * taken, the half-made pair is closed and another port is tried. Any other error surfaces, and
- * nothing stays open then either.
- */
+/** Opens a TCP and a UDP socket on 127.0.0.1, both on one same port that the OS chooses. */
 export function bindPair(): { tcp: Deno.TcpListener; udp: Deno.DatagramConn } {
   for (let attempt = 1; attempt <= MAX_PAIR_ATTEMPTS; attempt++) {
     const tcp = openTcpSocket();
@@ -114,13 +91,7 @@ export function bindPair(): { tcp: Deno.TcpListener; udp: Deno.DatagramConn } {
   );
 }
 
-/**
- * Writes an address as text: `tcp 127.0.0.1:8080`, `udp [::1]:53`, `unix /run/x.sock`.
- *
- * IPv6 stands in brackets and in its shortest form (RFC 5952), an IPv4-mapped one as
- * `::ffff:127.0.0.1`; a zone such as `%eth0` is kept. A host name stays as it is. A socket in the
- * file system is written with its transport (`unix` or `unixpacket`) and its path.
- */
+/** Writes an address as text: `tcp 127.0.0.1:8080`, `udp [::1]:53`, `unix /run/x.sock`. */
 export function formatAddress(addr: Deno.Addr): string {
   switch (addr.transport) {
     case "tcp":

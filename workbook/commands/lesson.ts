@@ -4,61 +4,79 @@
  * @module
  */
 
-import { findLesson } from "../course.ts";
+import { findLesson, type LessonInfo } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import { grade } from "../grade.ts";
 import { SUITE_ENV } from "../records.ts";
-import { standardScreen } from "../terminal.ts";
+import { type Screen, standardScreen } from "../terminal.ts";
+import type { Lang } from "../text.ts";
 import { typeErrors, viewTypeErrors } from "../type_errors.ts";
 import { viewHead, viewSummary, viewTask } from "../view.ts";
 import { readOptions, userPath, wholeNumber } from "./options.ts";
+import { watch } from "./watch.ts";
 
 const STATUS = { pass: 0, fail: 1, error: 2 };
+/** What a shell expects of a program that Ctrl-C ended: 128 and the number of SIGINT. */
+const INTERRUPTED = 130;
+
+/** What is graded, and how it is told. */
+interface Job {
+  root: string;
+  lesson: LessonInfo;
+  target: { path: string; label: string };
+  tasks: number[] | undefined;
+  /** The seed that was asked for. */
+  seed: number | undefined;
+  asJson: boolean;
+  lang: Lang;
+  screen: Screen;
+}
 
 /** Grades a lesson. Exit status 0 if every graded task passed, 1 if not, 2 if the command or the machine is at fault. */
 export async function lessonCommand(args: string[], root: string): Promise<number> {
   const options = readOptions(args, {
-    flags: ["solution", "json"],
+    flags: ["solution", "json", "watch"],
     values: ["target", "seed"],
     lists: ["task"],
   });
-  const { lang, values, flags } = options;
+  const { values, flags } = options;
   const [number, ...more] = options.rest;
   if (more.length > 0) {
     throw new CommandError(
       {
         en: `There is nothing to do with "${more[0]}".`,
-        ko: `"${more[0]}" 은(는) 쓸 수 없습니다.`,
+        ko: `알 수 없는 인자입니다: "${more[0]}"`,
       },
       { en: "Tasks are chosen with --task K.", ko: "과제는 --task K 로 고릅니다." },
     );
   }
   const lesson = await findLesson(root, wholeNumber(number, "lesson", 1));
-  const tasks = options.lists.get("task")!.map((text) => wholeNumber(text, "--task", 1));
-  for (const task of tasks) {
-    if (lesson.tasks.some((info) => info.task === task)) continue;
-    const known = lesson.tasks.map((info) => info.task).join(", ");
-    throw new CommandError(
-      {
-        en: `Lesson ${lesson.number} has no task ${task}.`,
-        ko: `${lesson.number}강에는 과제 ${task} 이(가) 없습니다.`,
-      },
-      { en: `Tasks: ${known}`, ko: `과제: ${known}` },
-    );
-  }
-  const target = await findTarget(root, values.get("target"), flags.has("solution"));
-  const seed = values.has("seed")
-    ? wholeNumber(values.get("seed"), "--seed", 0)
-    : crypto.getRandomValues(new Uint32Array(1))[0]!;
-  const importMap = Deno.env.get(SUITE_ENV.importMap);
-  const screen = standardScreen();
-  const view = { screen, lang, lesson: lesson.number };
-  const asJson = flags.has("json");
+  const job: Job = {
+    root,
+    lesson,
+    target: await findTarget(root, values.get("target"), flags.has("solution")),
+    tasks: readTasks(options.lists.get("task")!, lesson),
+    seed: values.has("seed") ? wholeNumber(values.get("seed"), "--seed", 0) : undefined,
+    asJson: flags.has("json"),
+    lang: options.lang,
+    screen: standardScreen(),
+  };
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   Deno.addSignalListener("SIGINT", onSignal);
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", onSignal);
+  const { signal } = interrupt;
+  if (!flags.has("watch")) return await gradeOnce(job, signal);
+  const { screen, lang } = job;
+  const folder = `${job.target.path}/${lesson.slug}`;
+  return await watch(folder, { signal, screen, lang, run: (stop) => gradeOnce(job, stop) });
+}
 
+async function gradeOnce(job: Job, signal: AbortSignal): Promise<number> {
+  const { root, lesson, target, tasks, asJson, lang, screen } = job;
+  const importMap = Deno.env.get(SUITE_ENV.importMap);
+  const seed = job.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+  const view = { screen, lang, lesson: lesson.number };
   const exercise = `${target.path}/${lesson.slug}/exercise.ts`;
   const label = `${target.label}/${lesson.slug}/exercise.ts`;
   if (!asJson) console.log(viewHead({ title: lesson.title[lang], file: label }, view));
@@ -69,17 +87,33 @@ export async function lessonCommand(args: string[], root: string): Promise<numbe
     seed,
     lang,
     importMap,
-    tasks: tasks.length > 0 ? tasks : undefined,
-    signal: interrupt.signal,
-    onTask: (task) => asJson || console.log(viewTask(task, view)),
+    tasks,
+    signal,
+    onTask: (task) => asJson || signal.aborted || console.log(viewTask(task, view)),
   });
-  if (interrupt.signal.aborted) return 130;
+  if (signal.aborted) return INTERRUPTED;
   console.log(asJson ? JSON.stringify(result, null, 2) : viewSummary(result, view));
   // The verdict does not wait for the compiler, which takes longer than the grading.
-  const found = await typeErrors({ root, exercise, label, importMap, signal: interrupt.signal });
+  const found = await typeErrors({ root, exercise, label, importMap, signal });
   const report = viewTypeErrors(found, view);
   if (report) (asJson ? console.error : console.log)(report);
-  return STATUS[result.status];
+  return signal.aborted ? INTERRUPTED : STATUS[result.status];
+}
+
+function readTasks(given: string[], lesson: LessonInfo): number[] | undefined {
+  const tasks = given.map((text) => wholeNumber(text, "--task", 1));
+  for (const task of tasks) {
+    if (lesson.tasks.some((info) => info.task === task)) continue;
+    const known = lesson.tasks.map((info) => info.task).join(", ");
+    throw new CommandError(
+      {
+        en: `Lesson ${lesson.number} has no task ${task}.`,
+        ko: `${lesson.number}강에는 과제 ${task}번이 없습니다.`,
+      },
+      { en: `Tasks: ${known}`, ko: `과제: ${known}` },
+    );
+  }
+  return tasks.length > 0 ? tasks : undefined;
 }
 
 /** The folder to grade: the learner's, the model's, or one that the user names. */
