@@ -16,7 +16,7 @@ const MARKS: Record<TestResult["status"], [string, Colour]> = {
 };
 
 const WORDS = {
-  task: { en: "task", ko: "과제" },
+  task: { en: "task", ko: "Task" },
   likely: { en: "Likely:", ko: "의심:" },
   next: { en: "Next:", ko: "다음:" },
   printed: { en: "Your code printed:", ko: "코드의 출력:" },
@@ -60,7 +60,7 @@ export function viewTask(task: TaskResult, options: ViewOptions): string {
   const label = `${WORDS.task[lang]} ${task.task}: `;
   const text = task.status === "pass" || !shown || shown.kind === "missing"
     ? task.title
-    : shown.name.replace(/^(task|과제) \d+: /, "");
+    : shown.name.replace(/^task \d+: /i, "");
   const room = screen.columns - unicodeWidth(points) - 1;
   const [first = "", ...rest] = wrap(`${mark} ${label}${text}`, room, 2);
   const lines = [
@@ -172,7 +172,7 @@ function nextStep(
 export function viewSummary(result: LessonResult, { screen, lang, lesson }: ViewOptions): string {
   const passed = result.tasks.filter((task) => task.status === "pass").length;
   const counts = lang === "ko"
-    ? `과제 ${result.tasks.length}개 중 ${passed}개 통과, ${result.max_score}점 중 ${result.score}점`
+    ? `Task ${result.tasks.length}개 중 ${passed}개 통과, ${result.max_score}점 중 ${result.score}점`
     : `${passed} of ${result.tasks.length} tasks passed, ${result.score} of ${result.max_score} points`;
   const seconds = (result.duration_ms / 1000).toFixed(2);
   const small = lang === "ko"

@@ -28,6 +28,8 @@ export const now = () => performance.timeOrigin + performance.now();
 /** Collects the steps of one test. */
 export class Transcript {
   #steps: Step[] = [];
+  /** The error that comes next is one that the test ordered. */
+  #isMade = false;
 
   /** Notes what a peer of the suite's is about to do. `detail` may be completed later. */
   peer(event: string, detail: string | (() => string) = ""): void {
@@ -50,8 +52,11 @@ export class Transcript {
 
   /** Notes what the learner's code did. */
   wire(event: WireEvent): void {
-    const detail = describeEvent(event);
-    if (detail === undefined) return;
+    const made = this.#isMade && event.error ? " (made by the test)" : "";
+    this.#isMade = event.event === "fault";
+    const described = describeEvent(event);
+    if (described === undefined) return;
+    const detail = `${described}${made}`;
     this.#steps.push({ at: event.at, who: "you", event: event.event, detail: () => detail });
   }
 
@@ -121,10 +126,9 @@ function describeEvent(event: WireEvent): string | undefined {
       return remoteAddr ? `${showAddr(addr)} ↔ ${showAddr(remoteAddr)}` : showAddr(addr);
     case "exit":
       return `status ${event.code}`;
-    case "fault":
-      return `${error?.name} (made by the test)`;
     case "unhandled":
       return `${error?.name || "thrown"}: ${error?.message}`;
+    case "fault":
     case "callback":
     case "replaced":
       return undefined;

@@ -8,6 +8,7 @@
 import { goldenProblems, strayGoldens } from "../check/golden.ts";
 import { type Graded, gradeSubmission, verdictLine, verdictProblems } from "../check/gradings.ts";
 import { partProblems, planProblems, strayProblems } from "../check/parts.ts";
+import { readmeProblems } from "../check/readme.ts";
 import { type Submission, submissionsOf } from "../check/submissions.ts";
 import { type LessonInfo, lessonSlugs, readLesson, readMistakes } from "../course.ts";
 import { SUITE_ENV } from "../records.ts";
@@ -68,6 +69,8 @@ export async function runCheck(
     ...options,
   });
   check.problems.push(...await strayProblems(root, slugs));
+  const all = await Promise.all(slugs.map((slug) => readLesson(root, slug)));
+  check.problems.push(...await readmeProblems(root, all, options.update ?? false));
   for (const slug of chosen) await check.lesson(await readLesson(root, slug));
   const { gradings, submissions, passed, problems } = check;
   return { gradings, submissions, passed, problems };
