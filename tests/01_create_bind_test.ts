@@ -32,7 +32,7 @@ function expectChosenByOs(learner: Learner): void {
   expectThat(
     asked === 0,
     { en: "port 0 is asked for, so that the OS chooses", ko: "OS가 고르도록 포트 0을 요청함" },
-    { en: `port ${asked} was asked for`, ko: `포트 ${asked} 을(를) 요청했습니다` },
+    { en: `port ${asked} was asked for`, ko: `포트 ${asked}번을 요청했습니다` },
     "fixed-port",
   );
 }
@@ -78,7 +78,7 @@ task(1, {
   expectThat(
     first.addr.port !== second.addr.port,
     { en: "two sockets on two ports", ko: "소켓 두 개가 서로 다른 포트에 있음" },
-    { en: `port ${first.addr.port} twice`, ko: `포트 ${first.addr.port} 이(가) 두 번` },
+    { en: `port ${first.addr.port} twice`, ko: `포트 ${first.addr.port}번이 두 번` },
     "fixed-port",
   );
 }, { catches: ["fixed-port"], leak: "leaked-listener" });
@@ -118,7 +118,7 @@ task(2, {
   expectThat(
     first.addr.port !== second.addr.port,
     { en: "two sockets on two ports", ko: "소켓 두 개가 서로 다른 포트에 있음" },
-    { en: `port ${first.addr.port} twice`, ko: `포트 ${first.addr.port} 이(가) 두 번` },
+    { en: `port ${first.addr.port} twice`, ko: `포트 ${first.addr.port}번이 두 번` },
     "fixed-port",
   );
 }, { catches: ["fixed-port"], leak: "leaked-listener" });
@@ -260,7 +260,7 @@ task(3, {
   for (const port of [65536, -1, 80.5, NaN, 70000]) {
     const expected = {
       en: `RangeError for port ${port}, and no socket`,
-      ko: `포트 ${port} 은(는) RangeError, 소켓은 만들지 않음`,
+      ko: `포트 ${port}: RangeError, 소켓은 만들지 않음`,
     };
     const error = await learner.throws("bindTo", ["127.0.0.1", port], {
       expected,
@@ -365,7 +365,7 @@ task(4, {
   for (const port of [high, low]) {
     expectThat(
       isFree({ hostname: "127.0.0.1", port }),
-      { en: `port ${port} stays free`, ko: `포트 ${port} 은(는) 비어 있음` },
+      { en: `port ${port} stays free`, ko: `포트 ${port}번은 비어 있음` },
       { en: "it is bound, too", ko: "그 포트에도 바인드되어 있습니다" },
       "leaked-listener",
     );
@@ -404,7 +404,7 @@ task(4, {
         ? `Deno.errors.AddrInUse naming ${ports.join(", ")}`
         : "Deno.errors.AddrInUse for an empty list",
       ko: ports.length > 0
-        ? `${ports.join(", ")} 을(를) 모두 알려 주는 Deno.errors.AddrInUse`
+        ? `${ports.join(", ")}번을 모두 알려 주는 Deno.errors.AddrInUse`
         : "빈 목록이면 Deno.errors.AddrInUse",
     };
     const error = await learner.throws("bindFirstFree", ["127.0.0.1", ports], {
@@ -516,14 +516,14 @@ task(5, {
   expectThat(
     asked === 0,
     { en: "port 0 is asked for first", ko: "먼저 포트 0을 요청함" },
-    { en: `port ${asked} was asked for`, ko: `포트 ${asked} 을(를) 요청했습니다` },
+    { en: `port ${asked} was asked for`, ko: `포트 ${asked}번을 요청했습니다` },
     "fixed-port",
   );
   const second = await bindPair(learner);
   expectThat(
     first.tcp.addr.port !== second.tcp.addr.port,
     { en: "two pairs on two ports", ko: "두 쌍이 서로 다른 포트에 있음" },
-    { en: `port ${first.tcp.addr.port} twice`, ko: `포트 ${first.tcp.addr.port} 이(가) 두 번` },
+    { en: `port ${first.tcp.addr.port} twice`, ko: `포트 ${first.tcp.addr.port}번이 두 번` },
     "fixed-port",
   );
 }, { catches: ["fixed-port"], leak: "leaked-pair" });

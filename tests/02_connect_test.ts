@@ -306,7 +306,7 @@ class Serving {
   async serve(name: string, mistake: string): Promise<Client> {
     const peer = await this.connect();
     const { call, args } = await this.#context.step(
-      { en: `client ${name} is served`, ko: `클라이언트 ${name} 을(를) 처리함` },
+      { en: `client ${name} is served`, ko: `클라이언트 ${name}의 차례가 옴` },
       () => this.#handle.next(),
       mistake,
     );
@@ -364,7 +364,7 @@ class Client {
     await this.#context.step(
       {
         en: `client ${this.name} gets its answer`,
-        ko: `클라이언트 ${this.name} 이(가) 응답을 받음`,
+        ko: `클라이언트 ${this.name}에게 응답이 도착함`,
       },
       async () => {
         await this.#context.learner.method(this.conn, "write", [payload]);
@@ -633,7 +633,7 @@ if (Deno.build.os === "linux") {
       connectFirst(context, [address, listener.addr], AMPLE_MS, {
         expected: {
           en: `${show(address)} does not answer, so a connection to ${show(listener.addr)}`,
-          ko: `${show(address)} 이(가) 응답하지 않으므로 ${show(listener.addr)} 로의 연결`,
+          ko: `${show(address)} 쪽은 응답이 없으므로 ${show(listener.addr)} 로의 연결`,
         },
         mistake: "stops-at-first-failure",
       }),
@@ -700,7 +700,7 @@ async function expectFound(
   fail({
     expected: {
       en: `find() gives the connection ${showTuple(tuple)}`,
-      ko: `find()가 연결 ${showTuple(tuple)} 을(를) 찾음`,
+      ko: `find()의 결과: 연결 ${showTuple(tuple)}`,
     },
     received: other ? `${showAddr(found.addr)} ↔ ${showAddr(found.remoteAddr)}` : showValue(found),
     mistake: other ? mistake : "table-by-object-only",

@@ -230,7 +230,7 @@ class Suite {
       en:
         `The suite ran ${tests.size} of ${plan.length} tests and ended with status ${code}${detail}`,
       ko:
-        `채점 프로그램이 테스트 ${plan.length}개 중 ${tests.size}개를 실행하고 상태 ${code}(으)로 끝났습니다${detail}`,
+        `채점 프로그램이 테스트 ${plan.length}개 중 ${tests.size}개를 실행하고 종료 상태 ${code}번으로 끝났습니다${detail}`,
     };
   }
 }

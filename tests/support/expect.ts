@@ -30,7 +30,7 @@ export function expectSocket(
 ): RemoteSocket {
   const expected: Text = {
     en: `${call} returns an open ${CLASS_NAMES[kind]}`,
-    ko: `${call}이(가) 열려 있는 ${CLASS_NAMES[kind]} 을(를) 반환함`,
+    ko: `${call} 호출이 열려 있는 ${CLASS_NAMES[kind]} 객체를 반환함`,
   };
   if (!(value instanceof Remote) || value.kind !== kind) {
     const isPlain = typeof value === "object" && value !== null && !(value instanceof Remote);

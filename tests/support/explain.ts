@@ -121,7 +121,10 @@ export function threw(
       ...facts,
       kind: "refused",
       mistake: refused.mistake,
-      received: join([{ en: `${call} asked for `, ko: `${call}이(가) 요청함: ` }, refused.text]),
+      received: join([
+        { en: `${call} asked for `, ko: `${call} 호출이 요청한 것: ` },
+        refused.text,
+      ]),
     });
   }
   if (error.thrown) {
@@ -130,7 +133,7 @@ export function threw(
       ...facts,
       received: {
         en: `${call} threw ${shown}, which is not an Error`,
-        ko: `${call}이(가) Error가 아닌 값을 던졌습니다(throw): ${shown}`,
+        ko: `${call} 호출이 Error가 아닌 값을 던졌습니다(throw): ${shown}`,
       },
     });
   }
@@ -138,7 +141,7 @@ export function threw(
     ...facts,
     received: {
       en: `${call} threw ${showError(error)}`,
-      ko: `${call}이(가) 오류를 던졌습니다(throw): ${showError(error)}`,
+      ko: `${call} 호출이 오류를 던졌습니다(throw): ${showError(error)}`,
     },
   });
 }
@@ -152,7 +155,7 @@ function notWritten(call: string, file: ExerciseFile, task: number): TaskFailure
     kind: "missing",
     received: {
       en: `${name} is not written yet: look for TODO(task ${task}) in ${place}`,
-      ko: `${name}을(를) 아직 작성하지 않았습니다: ${place} 의 TODO(task ${task})를 보세요`,
+      ko: `${name} 함수를 아직 작성하지 않았습니다: ${place} 의 TODO(task ${task})를 보세요`,
     },
   });
 }
@@ -166,7 +169,7 @@ export function notExported(
   const found = exports.find((e) => e.name === name);
   const expected: Text = {
     en: `${file.label} exports a function ${name}()`,
-    ko: `${file.label} 가 함수 ${name}()을(를) 내보냅니다(export)`,
+    ko: `${file.label} 에서 함수 ${name}()을 내보냄(export)`,
   };
   if (found) {
     return new TaskFailure({
@@ -174,7 +177,7 @@ export function notExported(
       expected,
       received: {
         en: `${name} is not a function: typeof ${name} is "${found.type}"`,
-        ko: `${name}은(는) 함수가 아닙니다: typeof ${name} 은 "${found.type}"`,
+        ko: `${name} 이름의 것이 함수가 아닙니다: typeof ${name} === "${found.type}"`,
       },
     });
   }
@@ -196,12 +199,12 @@ export function notExported(
     received: declared
       ? {
         en: `${name} is there but not exported`,
-        ko: `${name}은(는) 있지만 export되지 않았습니다`,
+        ko: `${name} 함수가 있지만 export되지 않았습니다`,
       }
       : close
       ? {
         en: `no ${name}, but ${close.name}: is the name misspelt?`,
-        ko: `${name}은(는) 없고 ${close.name}이(가) 있습니다: 이름을 잘못 쓴 것은 아닌지 보세요`,
+        ko: `${name} 함수는 없고 ${close.name} 함수가 있습니다: 이름을 잘못 쓴 것은 아닌지 보세요`,
       }
       : exports.length === 0
       ? { en: "the file exports nothing", ko: "파일이 아무것도 export하지 않습니다" }
@@ -433,6 +436,6 @@ export function unhandled(error: WireError): Text {
 export function replaced(names: string[]): Text {
   return {
     en: `Note: the exercise replaces ${names.join(", ")}.`,
-    ko: `참고: 과제 파일이 ${names.join(", ")} 을(를) 바꿔치기합니다.`,
+    ko: `참고: 과제 파일이 내장 기능을 바꿔치기합니다: ${names.join(", ")}`,
   };
 }

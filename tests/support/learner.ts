@@ -150,7 +150,7 @@ export class Learner {
     fail({
       expected: {
         en: `${call} returns its result`,
-        ko: `${call}이(가) 결과를 바로 반환함`,
+        ko: `${call} 호출이 결과를 바로 반환함`,
       },
       received: {
         en: `a Promise of ${showValue(value)}`,
@@ -180,7 +180,7 @@ export class Learner {
       expected,
       received: {
         en: `${call} returned ${showValue(value)}`,
-        ko: `${call}이(가) ${showValue(value)} 을(를) 반환했습니다`,
+        ko: `${call} 호출의 반환값: ${showValue(value)}`,
       },
       mistake,
     });
@@ -201,7 +201,7 @@ export class Learner {
             expected: whileItRuns!,
             received: {
               en: `${name}() returned ${showValue(value)} too early`,
-              ko: `${name}()이(가) 너무 일찍 ${showValue(value)} 을(를) 반환했습니다`,
+              ko: `${name}() 호출이 너무 일찍 끝났습니다. 반환값: ${showValue(value)}`,
             },
             mistake,
           });
