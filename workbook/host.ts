@@ -9,7 +9,7 @@
  */
 
 import type { Order, Reply } from "./protocol.ts";
-import { RECORD_MARK } from "./protocol.ts";
+import { OUTPUT_LOST, RECORD_MARK } from "./protocol.ts";
 import { decode, encode, encodeError, hold, holding, setHome } from "./host_values.ts";
 import {
   acceptQuietly,
@@ -48,7 +48,11 @@ let replacedReported = 0;
 
 function say(reply: Reply): void {
   const bytes = toBytes(`\n${RECORD_MARK}${word} ${stringify(reply)}\n`);
-  for (let done = 0; done < bytes.length;) done += writeOutput(bytes.subarray(done));
+  try {
+    for (let done = 0; done < bytes.length;) done += writeOutput(bytes.subarray(done));
+  } catch {
+    exit(OUTPUT_LOST);
+  }
 }
 
 function reportReplaced(): void {

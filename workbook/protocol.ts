@@ -12,6 +12,9 @@
 /** Opens every protocol line on the child's standard output (ASCII record separator). */
 export const RECORD_MARK = "\x1e";
 
+/** The status of a child that can no longer answer, since its standard output is closed. */
+export const OUTPUT_LOST = 97;
+
 /** An address as the child reports it. */
 export interface WireAddr {
   transport: string;

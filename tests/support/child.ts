@@ -48,10 +48,14 @@ export class OrderError extends Error {
 
 /** Output of one process that is kept, in bytes. */
 const KEPT_BYTES = 16 * 1024;
-/** Output after which a process is stopped, in bytes. */
-export const FLOOD_BYTES = 8 * 1024 * 1024;
+/** Output after which a process is stopped. */
+export const FLOOD_MIB = 8;
 /** A protocol line may not be longer than this many bytes. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
+
+/** How V8 begins its last words. */
+const CRASH_REPORT =
+  /\n*(<--- Last few GCs|#\n# Fatal|thread '.*' panicked|memory allocation of \d)/;
 
 const HEAP_MIB = 256;
 /** On Linux: data segment in KiB (heap, buffers, stacks), processor seconds, open files. */
@@ -154,17 +158,28 @@ export class Child {
     return this.#process.pid;
   }
 
-  /** What the exercise printed, cut at a limit. */
+  /** Whether the engine gave up for want of memory. */
+  get outOfMemory(): boolean {
+    return /out of memory|Allocation failed|memory allocation of/i.test(this.#keptText());
+  }
+
+  /** What the exercise printed, cut at a limit, without the engine's own report of a crash. */
   get output(): string {
+    const text = this.#keptText();
+    const left = this.printedBytes - this.#keptBytes;
+    const crash = text.search(CRASH_REPORT);
+    if (crash >= 0) return text.slice(0, crash);
+    return left > 0 ? `${text}\n… (${left} bytes more)\n` : text;
+  }
+
+  #keptText(): string {
     const all = new Uint8Array(this.#keptBytes);
     let at = 0;
     for (const part of this.#kept) {
       all.set(part, at);
       at += part.length;
     }
-    const text = new TextDecoder().decode(all);
-    const left = this.printedBytes - this.#keptBytes;
-    return left > 0 ? `${text}\n… (${left} bytes more)\n` : text;
+    return new TextDecoder().decode(all);
   }
 
   /** Takes over the events, those that came before included. */
@@ -217,7 +232,7 @@ export class Child {
       this.#kept.push(part);
       this.#keptBytes += part.length;
     }
-    if (this.printedBytes > FLOOD_BYTES && !this.flooded) {
+    if (this.printedBytes > FLOOD_MIB * 1024 * 1024 && !this.flooded) {
       this.flooded = true;
       this.killNow();
     }

@@ -4,9 +4,15 @@
  * @module
  */
 
-import type { ChildState, PendingCall, WireError, WireValue } from "../../workbook/protocol.ts";
+import {
+  type ChildState,
+  OUTPUT_LOST,
+  type PendingCall,
+  type WireError,
+  type WireValue,
+} from "../../workbook/protocol.ts";
 import { join, same, type Text } from "../../workbook/text.ts";
-import { type ChildEnd, FLOOD_BYTES } from "./child.ts";
+import { type ChildEnd, FLOOD_MIB } from "./child.ts";
 import { type FailureFacts, TaskFailure } from "./failure.ts";
 import { showAddr } from "./transcript.ts";
 import { decodeValue, Remote, RemoteError, Unshown } from "./wire.ts";
@@ -189,7 +195,7 @@ export function notExported(
       notes: [BRING_BACK],
     });
   }
-  const close = exports.find((e) => e.type === "function" && distance(e.name, name) <= 3);
+  const close = closest(name, exports.filter((e) => e.type === "function").map((e) => e.name));
   const declared = new RegExp(`\\b(function\\*?|class|const|let|var)\\s+${name}\\b`).test(
     file.source,
   );
@@ -203,8 +209,8 @@ export function notExported(
       }
       : close
       ? {
-        en: `no ${name}, but ${close.name}: is the name misspelt?`,
-        ko: `${name} 함수는 없고 ${close.name} 함수가 있습니다: 이름을 잘못 쓴 것은 아닌지 보세요`,
+        en: `no ${name}, but ${close}: is the name misspelt?`,
+        ko: `${name} 함수는 없고 ${close} 함수가 있습니다: 이름을 잘못 쓴 것은 아닌지 보세요`,
       }
       : exports.length === 0
       ? { en: "the file exports nothing", ko: "파일이 아무것도 export하지 않습니다" }
@@ -233,6 +239,15 @@ export function absent(file: ExerciseFile): TaskFailure {
     notes: [BRING_BACK],
   });
 }
+
+/** The name that is most like `name`, if one is alike enough to be a slip of the keyboard. */
+function closest(name: string, names: string[]): string | undefined {
+  const [best] = names.map((other) => ({ other, far: distance(other, name) }))
+    .filter(({ far }) => far <= MOST_SLIPS).sort((a, b) => a.far - b.far);
+  return best?.other;
+}
+
+const MOST_SLIPS = 3;
 
 /** Edit distance, for misspelt names. */
 function distance(a: string, b: string): number {
@@ -324,22 +339,23 @@ function codeAt({ source }: ExerciseFile, place: string): Text[] {
 /** The failure of a process that ended in the middle of a test. */
 export function endedEarly(
   end: ChildEnd,
-  { flooded, printedBytes, output }: { flooded: boolean; printedBytes: number; output: string },
+  { flooded, outOfMemory }: { flooded: boolean; outOfMemory: boolean },
   expected: Text,
 ): TaskFailure {
   const received: Text = flooded
     ? {
-      en: `more than ${
-        FLOOD_BYTES >> 20
-      } MiB printed (${printedBytes} bytes): the program was stopped`,
-      ko: `${
-        FLOOD_BYTES >> 20
-      } MiB가 넘게 출력했습니다(${printedBytes}바이트): 프로그램을 멈췄습니다`,
+      en: `more than ${FLOOD_MIB} MiB printed: the program was stopped`,
+      ko: `${FLOOD_MIB} MiB가 넘게 출력했습니다: 프로그램을 멈췄습니다`,
     }
-    : /out of memory|Allocation failed|memory allocation of/i.test(output)
+    : outOfMemory
     ? {
       en: "the program ran out of memory and was ended",
       ko: "프로그램의 메모리가 바닥나서 종료되었습니다",
+    }
+    : end.code === OUTPUT_LOST
+    ? {
+      en: "the code closed standard output, on which the workbook listens to it",
+      ko: "코드가 표준 출력을 닫았습니다. 워크북은 표준 출력으로 코드의 응답을 듣습니다",
     }
     : end.exitCall !== undefined
     ? {
@@ -425,6 +441,16 @@ function waitingIn(call: PendingCall): Text {
 
 /** A rejection or error that no code of the learner's took care of. */
 export function unhandled(error: WireError): Text {
+  const refused = refusal(error);
+  if (refused) {
+    return join([
+      {
+        en: "an error that nobody handled: the code asked for ",
+        ko: "아무도 처리하지 않은 오류. 코드가 요청한 것: ",
+      },
+      refused.text,
+    ]);
+  }
   const shown = error.thrown ? showValue(decodeValue(error.thrown as WireValue)) : showError(error);
   return {
     en: `an error that nobody handled: ${shown}`,

@@ -155,12 +155,7 @@ export class Run {
     const expected = this.#steps.at(-1)?.expected ?? this.#test.name;
     if (!child.end) await this.#soon({ op: "rest", timersWithinMs: 50 });
     if (child.end) {
-      const { flooded, printedBytes, output } = child;
-      return endedEarly(
-        child.end,
-        { flooded, printedBytes, output },
-        this.loading ? LOADS : expected,
-      );
+      return endedEarly(child.end, child, this.loading ? LOADS : expected);
     }
     const asFailure = this.#asFailure(error);
     if (!(asFailure instanceof TaskFailure)) return asFailure;
