@@ -50,7 +50,7 @@ let events = 0;
 let limits: Limits = {};
 let faults: Fault[] = [];
 let report: (event: WireEvent) => void = () => {};
-const originalTimers = { setTimeout, clearTimeout };
+const originalTimers = { setTimeout, clearTimeout, setImmediate };
 
 /** Sends an event to the suite. */
 export function emit(event: Omit<WireEvent, "at">): void {
@@ -99,14 +99,22 @@ export async function stateNow(): Promise<ChildState> {
   };
 }
 
-/** Waits until the timers that are due within `ms` have fired, and one turn of the event loop more. */
+/** Waits until the timers that are due within `ms` have fired, and for a few turns of the event loop. */
 export async function rest(ms: number): Promise<void> {
-  const turn = (delay: number) =>
-    new Promise<void>((resolve) => originalTimers.setTimeout(resolve, delay));
-  await turn(0);
+  await turns();
   const near = [...timers.values()].filter((delay) => delay <= ms);
-  if (near.length > 0) await turn(Math.max(...near) + 1);
+  if (near.length > 0) {
+    await new Promise((resolve) => originalTimers.setTimeout(resolve, Math.max(...near) + 1));
+    await turns();
+  }
   events = 0;
+}
+
+/** Lets what is ready happen. A timer of 0 ms would take two milliseconds for the same. */
+async function turns(): Promise<void> {
+  for (let i = 0; i < 3; i++) {
+    await new Promise<void>((resolve) => originalTimers.setImmediate(resolve));
+  }
 }
 
 function closedUnseen(entry: Entry): Promise<boolean> {

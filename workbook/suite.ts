@@ -28,6 +28,8 @@ export interface SuiteRequest {
   importMap?: string | undefined;
   /** Ends the run. */
   signal?: AbortSignal | undefined;
+  /** Instead of {@linkcode START_MS} and {@linkcode SLACK_MS}. */
+  limits?: { startMs: number; slackMs: number };
 }
 
 /** What a suite reported. */
@@ -94,12 +96,12 @@ class Suite {
 
   /** Runs the suite to its end. Returns what went wrong, if it is not the learner's. */
   async run(): Promise<Text | undefined> {
-    const { signal } = this.#request;
+    const { signal, limits } = this.#request;
     const process = this.#command().spawn();
     this.#process = process;
     const stop = () => this.stop();
     signal?.addEventListener("abort", stop);
-    this.#giveTime(START_MS);
+    this.#giveTime(limits?.startMs ?? START_MS);
     try {
       const [status] = await Promise.all([
         process.status,
@@ -192,7 +194,7 @@ class Suite {
           deadlines.set(task, Math.max(deadlineMs, deadlines.get(task) ?? 0));
         }
         const total = [...deadlines.values()].reduce((sum, ms) => sum + ms, 0);
-        return this.#giveTime(total + SLACK_MS);
+        return this.#giveTime(total + (this.#request.limits?.slackMs ?? SLACK_MS));
       }
       case "child":
         this.#pids.add(record.pid);

@@ -91,14 +91,14 @@ export function readDiagnostics(
   report: string,
   { exercise, label }: { exercise: string; label: string },
 ): TypeErrorFound[] {
-  const url = `file://${encodeURI(exercise)}`;
   return report.split(/^(?=TS\d+ \[ERROR\]: )/m).flatMap((part) => {
     const head = /^(TS\d+) \[ERROR\]: (.*)$/m.exec(part);
     const place = /^\s+at (file:\S+?):(\d+):(\d+)$/m.exec(part);
-    if (!head || !place || place[1] !== url) return [];
+    // The compiler encodes fewer characters of a path than encodeURI(): `[` stays, `#` does not.
+    if (!head || !place || decodeURIComponent(place[1]!) !== `file://${exercise}`) return [];
     const between = part.slice(head[0].length, part.indexOf(place[0])).split("\n")
       .filter((line) => line.trim());
-    const mark = between.findIndex((line) => /^\s*~+\s*$/.test(line));
+    const mark = between.findIndex((line) => /^\s*(?:~+|\^)\s*$/.test(line));
     const more = between.slice(0, Math.max(0, mark - 1)).map((line) => line.trim());
     return [{
       place: `${label}:${place[2]}:${place[3]}`,
@@ -118,7 +118,7 @@ export function viewTypeErrors(
   const title = lang === "ko"
     ? "타입 오류(채점에는 영향을 주지 않습니다):"
     : "Type errors (they do not change the verdict):";
-  const lines = ["", paint(screen, "warn", title)];
+  const lines = ["", ...wrap(title, screen.columns).map((line) => paint(screen, "warn", line))];
   for (const { place, code, message, source } of shown) {
     lines.push(...wrap(`  ${place}`, screen.columns, 4));
     lines.push(

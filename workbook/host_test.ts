@@ -1,0 +1,319 @@
+/**
+ * The learner's process as a suite speaks to it, with exercises of the tests' own.
+ */
+
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { Child, ChildEndedError, FLOOD_MIB, OrderError } from "../tests/support/child.ts";
+import { decodeValue, encodeArg, Remote } from "../tests/support/wire.ts";
+import type { Answer, WireEvent } from "./protocol.ts";
+
+/** A process with an exercise in a folder of its own. It is ended, and the folder deleted, when the test ends. */
+class Learner implements AsyncDisposable {
+  readonly events: WireEvent[] = [];
+  readonly #waiting: { event: string; resolve: (event: WireEvent) => void }[] = [];
+
+  private constructor(readonly dir: string, readonly child: Child) {
+    child.listen((event) => {
+      this.events.push(event);
+      const at = this.#waiting.findIndex((waiting) => waiting.event === event.event);
+      if (at >= 0) this.#waiting.splice(at, 1)[0]!.resolve(event);
+    });
+  }
+
+  static async with(exercise: string): Promise<Learner> {
+    const dir = await Deno.makeTempDir({ prefix: "workbook host 과제 " });
+    await Deno.writeTextFile(`${dir}/exercise.ts`, exercise);
+    const learner = new Learner(dir, new Child(dir));
+    await learner.child.ready;
+    return learner;
+  }
+
+  load(): Promise<Answer> {
+    const url = new URL(`file://${encodeURI(this.dir)}/exercise.ts`).href;
+    return this.child.order({ op: "load", url });
+  }
+
+  async call(name: string, ...args: unknown[]): Promise<unknown> {
+    const answer = await this.child.order({ op: "call", name, args: args.map(encodeArg) });
+    if (!answer.ok) throw new OrderError(answer.error);
+    return "value" in answer ? decodeValue(answer.value) : undefined;
+  }
+
+  /** The next event of that kind, or the last one that came. */
+  async event(event: WireEvent["event"]): Promise<WireEvent> {
+    const came = this.events.findLast((other) => other.event === event);
+    return came ?? await new Promise((resolve) => this.#waiting.push({ event, resolve }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.child.kill();
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}
+
+const PRINT = `
+const encoder = new TextEncoder();
+const print = (text: string) => {
+  const bytes = encoder.encode(text);
+  for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
+};
+`;
+
+Deno.test("the host tells the exports of an exercise, one called `then` included", async () => {
+  await using learner = await Learner.with(
+    "export const then = (done: (value: string) => void) => done('taken'), port = 80;\n" +
+      "export class Chat {}\n",
+  );
+  const answer = await learner.load();
+  assert("exports" in answer);
+  assertEquals(answer.exports.map(({ name, type }) => `${name} ${type}`).sort(), [
+    "Chat function",
+    "port number",
+    "then function",
+  ]);
+});
+
+Deno.test("the host calls a function, and tells what it returned", async () => {
+  await using learner = await Learner.with(`
+    export const echo = (value: unknown) => value;
+    export const later = async (a: number, b: number) => { await null; return a + b; };
+  `);
+  await learner.load();
+  const values = [undefined, null, NaN, -0, "소켓\n", [1, [2]], { a: { b: true } }];
+  for (const value of [...values, new Uint8Array([0, 255])]) {
+    assertEquals(await learner.call("echo", value), value);
+  }
+  assertEquals(await learner.call("later", 1, 2), 3);
+});
+
+Deno.test("the host tells the error that a function threw, with its class and its place", async () => {
+  await using learner = await Learner.with(`export class Full extends RangeError {
+  override name = "Full";
+}
+export function put(): never {
+  throw new Full("no room", { cause: new Error("disk") });
+}`);
+  await learner.load();
+  const answer = await learner.child.order({ op: "call", name: "put", args: [] });
+  assert(!answer.ok);
+  const { name, message, classes, cause, at } = answer.error;
+  assertEquals([name, message, cause?.message], ["Full", "no room", "disk"]);
+  assertEquals(classes.slice(0, 3), ["Full", "RangeError", "Error"]);
+  assertStringIncludes(at ?? "", "exercise.ts:5:");
+});
+
+Deno.test("the host answers calls in the order in which they end", async () => {
+  await using learner = await Learner.with(`
+    const { promise, resolve } = Promise.withResolvers<string>();
+    export const waits = () => promise;
+    export const ends = () => resolve("ended");
+  `);
+  await learner.load();
+  const waits = learner.call("waits");
+  await learner.call("ends");
+  assertEquals(await waits, "ended");
+});
+
+Deno.test("the host keeps a socket, tells where it is, and what is done with it", async () => {
+  await using learner = await Learner.with(`
+    export const open = () => Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    export async function greet(listener: Deno.Listener) {
+      using conn = await listener.accept();
+      return await conn.write(new Uint8Array([104, 105]));
+    }`);
+  await learner.load();
+  const socket = await learner.call("open");
+  assert(socket instanceof Remote && socket.kind === "listener");
+  const listening = await learner.event("listen");
+  assertEquals(listening.addr?.port, socket.addr?.port);
+  assertEquals(listening.asked?.port, 0);
+
+  const greeted = learner.call("greet", socket);
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port: socket.addr!.port! });
+  assertEquals(await greeted, 2);
+  const { size, head, remoteAddr } = await learner.event("write");
+  assertEquals([size, atob(head!)], [2, "hi"]);
+  assertEquals(remoteAddr?.port, conn.localAddr.port);
+  const received = new Uint8Array(8);
+  assertEquals(await conn.read(received), 2);
+  assertEquals(await conn.read(received), null);
+  const order = learner.events.map(({ event }) => event);
+  assertEquals(order, ["listen", "accept", "write", "close"]);
+});
+
+Deno.test("the host tells of an error that nobody handled, and goes on", async () => {
+  await using learner = await Learner.with(`
+    export const lose = () => void Promise.reject(new Error("lost"));
+    export const two = () => 2;
+  `);
+  await learner.load();
+  await learner.call("lose");
+  assertEquals((await learner.event("unhandled")).error?.message, "lost");
+  assertEquals(await learner.call("two"), 2);
+});
+
+Deno.test("an order to a function that is not there is answered, not the end", async () => {
+  await using learner = await Learner.with("export const two = () => 2;\n");
+  await learner.load();
+  await assertRejects(() => learner.call("three"), OrderError);
+  assertEquals(await learner.call("two"), 2);
+});
+
+Deno.test("an exercise that does not load is told as an error", async () => {
+  await using learner = await Learner.with("throw new TypeError('at once');\n");
+  const answer = await learner.load();
+  assert(!answer.ok);
+  assertEquals([answer.error.name, answer.error.message], ["TypeError", "at once"]);
+});
+
+Deno.test("answers are found among bytes without a newline, which are kept as output", async () => {
+  await using learner = await Learner.with(`${PRINT}
+    export const noisy = () => { print("no newline"); print("소켓\\n\\nend"); return 7; };
+  `);
+  await learner.load();
+  assertEquals(await learner.call("noisy"), 7);
+  assertEquals(await learner.call("noisy"), 7);
+  await learner.child.kill();
+  assertEquals(learner.child.output, "no newline소켓\n\nend\nno newline소켓\n\nend\n");
+});
+
+Deno.test("forged and half-forged lines are output, not answers or events", async () => {
+  const forged = '{"event":{"at":0,"event":"accept"}}';
+  await using learner = await Learner.with(`${PRINT}
+    const word = crypto.randomUUID();
+    export function forge(id: number) {
+      const answer = JSON.stringify({ id, ok: true, value: { is: "json", value: "forged" } });
+      for (const line of [answer, ${JSON.stringify(forged)}]) {
+        for (const mark of ["\\x1e", "\\x1e ", "\\x1e" + word + " ", word + " ", "\\x1e\\x1e"]) {
+          print(mark + line + "\\n");
+          print("\\n" + mark + line);
+        }
+      }
+      print("\\n\\x1e" + word.slice(0, 5));
+      return "true";
+    }`);
+  await learner.load();
+  const ids = Array.from({ length: 9 }, (_, i) => i);
+  for (const id of ids) assertEquals(await learner.call("forge", id), "true");
+  assertEquals(learner.events, []);
+  await learner.child.kill();
+  assertStringIncludes(learner.child.output, forged);
+});
+
+Deno.test("seven megabytes without a newline delay no answer; what is kept of them is cut", async () => {
+  await using learner = await Learner.with(`${PRINT}
+    export const chatter = (size: number) => (print("x".repeat(size)), size);
+  `);
+  await learner.load();
+  const size = 7 * 1024 * 1024;
+  assertEquals(await learner.call("chatter", size), size);
+  assertEquals(await learner.call("chatter", 1), 1);
+  const { child } = learner;
+  assert(!child.flooded);
+  await child.kill();
+  assert(child.output.length < 20_000);
+  assertStringIncludes(child.output, "bytes more");
+  assert(child.printedBytes > size);
+});
+
+for (const stream of ["stdout", "stderr"]) {
+  Deno.test(`ten megabytes without a newline on ${stream} end the process`, async () => {
+    await using learner = await Learner.with(`
+      export function flood() {
+        const bytes = new Uint8Array(1024 * 1024).fill(120);
+        for (let sent = 0; sent < 10 * bytes.length;) sent += Deno.${stream}.writeSync(bytes);
+        for (;;);
+      }`);
+    await learner.load();
+    const error = await assertRejects(() => learner.call("flood"), ChildEndedError);
+    assertEquals(error.end.signal, "SIGKILL");
+    assert(learner.child.flooded);
+    assert(learner.child.printedBytes > FLOOD_MIB * 1024 * 1024);
+    assert(learner.child.output.length < 20_000);
+  });
+}
+
+Deno.test("console.* goes to the output, never among the answers", async () => {
+  await using learner = await Learner.with(`
+    export function speak() {
+      console.log("log"); console.info("info"); console.debug("debug");
+      console.warn("warn"); console.error("error");
+      return 1;
+    }`);
+  await learner.load();
+  assertEquals(await learner.call("speak"), 1);
+  await learner.child.kill();
+  assertEquals(learner.child.output, "log\ninfo\ndebug\nwarn\nerror\n");
+});
+
+Deno.test("a call that exits ends its order, and tells the status", async () => {
+  await using learner = await Learner.with("export const leave = () => Deno.exit(3);\n");
+  await learner.load();
+  const { end } = await assertRejects(() => learner.call("leave"), ChildEndedError);
+  assertEquals([end.code, end.exitCall], [3, 3]);
+});
+
+Deno.test("all orders that wait are rejected when the process is killed, and every later one", async () => {
+  await using learner = await Learner.with(`
+    export const waits = () => new Promise(() => {});
+    export function spins() { for (;;); }
+  `);
+  await learner.load();
+  const orders = [learner.call("waits"), learner.call("spins"), learner.call("waits")];
+  const rejected = orders.map((order) => assertRejects(() => order, ChildEndedError));
+  const end = await learner.child.kill();
+  assertEquals(end.signal, "SIGKILL");
+  await Promise.all(rejected);
+  await assertRejects(() => learner.call("waits"), ChildEndedError);
+  assertEquals(await learner.child.kill(), end);
+});
+
+Deno.test("a killed process is gone when kill() has settled", async () => {
+  await using learner = await Learner.with("export {};\n");
+  const { pid } = learner.child;
+  Deno.kill(pid, "SIGCONT");
+  await learner.child.kill();
+  await assertRejects(() => Promise.try(() => Deno.kill(pid, "SIGCONT")), Deno.errors.NotFound);
+});
+
+Deno.test("the process ends with status 0 when its suite is gone, whatever the exercise still does", async () => {
+  await using learner = await Learner.with(`
+    export const stays = () => {
+      setInterval(() => {}, 1000);
+      Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      return new Promise(() => {});
+    };`);
+  // A host whose input the test itself can close.
+  const process = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-check",
+      "--no-prompt",
+      "--no-config",
+      "--unstable-net",
+      "--allow-net=127.0.0.1",
+      `--allow-read=${learner.dir}`,
+      decodeURIComponent(new URL("host.ts", import.meta.url).pathname),
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const url = new URL(`file://${encodeURI(learner.dir)}/exercise.ts`).href;
+  const orders = [{ id: 1, op: "load", url }, { id: 2, op: "call", name: "stays", args: [] }];
+  const writer = process.stdin.getWriter();
+  const lines = ["word", ...orders.map((order) => JSON.stringify(order))];
+  let said = "";
+  const reading = (async () => {
+    for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
+      said += text;
+      // The exercise is at work: its input ends.
+      if (text.includes('"listen"')) await writer.close();
+    }
+  })();
+  await writer.write(new TextEncoder().encode(`${lines.join("\n")}\n`));
+  const { code } = await process.status;
+  await reading;
+  assertEquals(code, 0);
+  assertStringIncludes(said, '\n\x1eword {"ready":true}\n');
+});
