@@ -156,15 +156,18 @@ function nextStep(
   if (task.status === "error") {
     return lang === "ko" ? `${again} 로 다시 채점하세요` : `grade it again: ${again}`;
   }
+  const hint = `deno task hint ${lesson} ${task.task}`;
   switch (test?.kind) {
     case "syntax":
       return lang === "ko"
         ? "표시된 줄을 고치고 저장한 뒤 다시 채점하세요"
         : "mend the marked line, save, and grade again";
-    case "hang":
     case "missing":
+      return lang === "ko"
+        ? `강의 글에서 Task ${task.task} 부분을 읽고 작성하세요. 막히면 ${hint}`
+        : `read Task ${task.task} of the lesson and write it; if you are stuck, ${hint}`;
     default:
-      return `deno task hint ${lesson} ${task.task}`;
+      return hint;
   }
 }
 

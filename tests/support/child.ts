@@ -63,7 +63,6 @@ const ULIMITS = "ulimit -c 0; ulimit -d 1048576; ulimit -t 30; ulimit -n 4096";
 const LOOPBACK = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "[::1]", "localhost"];
 
 const hostFile = new URL("../../workbook/host.ts", import.meta.url);
-const standIns = new URL("../../workbook/std/", import.meta.url);
 const live = new Set<Child>();
 
 // The runner may stop the suite at any moment; nothing of it may go on.
@@ -73,7 +72,11 @@ addEventListener("unload", () => {
 
 function command(exerciseDir: string): Deno.Command {
   const importMap = Deno.env.get(SUITE_ENV.importMap);
-  const readable = importMap ? `${exerciseDir},${fromFileUrl(standIns)}` : exerciseDir;
+  // The exercise may use the course's packages, by whatever way they come here.
+  const packages = importMap
+    ? ["--no-config", `--import-map=${importMap}`]
+    : [`--config=${fromFileUrl(new URL("../../deno.json", import.meta.url))}`];
+  const readable = [exerciseDir, ...(importMap ? foldersOf(importMap) : [])];
   const args = [
     "run",
     "--no-check",
@@ -81,9 +84,9 @@ function command(exerciseDir: string): Deno.Command {
     "--no-lock",
     "--cached-only",
     "--unstable-net",
-    ...(importMap ? ["--no-config", `--import-map=${importMap}`] : ["--no-config"]),
+    ...packages,
     `--allow-net=${LOOPBACK.join(",")}`,
-    `--allow-read=${readable}`,
+    `--allow-read=${readable.join(",")}`,
     `--v8-flags=--max-old-space-size=${HEAP_MIB}`,
     fromFileUrl(hostFile),
   ];
@@ -98,6 +101,19 @@ function command(exerciseDir: string): Deno.Command {
     ...options,
     args: ["-c", `${ULIMITS}; exec "$@"`, "sh", Deno.execPath(), ...args],
   });
+}
+
+/** The folders that an import map leads to, which the learner's process has to read. */
+function foldersOf(importMap: string): string[] {
+  const base = new URL(`file://${encodeURI(importMap)}`);
+  const { imports = {}, scopes = {} } = JSON.parse(Deno.readTextFileSync(importMap)) as {
+    imports?: Record<string, string>;
+    scopes?: Record<string, Record<string, string>>;
+  };
+  const targets = [imports, ...Object.values(scopes)].flatMap((map) => Object.values(map));
+  const folders = targets.map((target) => new URL(".", new URL(target, base)))
+    .filter((url) => url.protocol === "file:");
+  return [...new Set(folders.map((url) => fromFileUrl(url)))];
 }
 
 function fromFileUrl(url: URL): string {
