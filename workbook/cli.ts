@@ -5,6 +5,7 @@
  */
 
 import { CommandError } from "./errors.ts";
+import { isStdMissing } from "./std/choose.ts";
 import { isLang, type Lang, langOfEnvironment } from "./text.ts";
 
 /** A command: takes its arguments, gives the exit status. */
@@ -33,6 +34,8 @@ export async function runCommand(args: string[]): Promise<number> {
     }
     return await (await load())(rest, root);
   } catch (error) {
+    // Not for a person to read: the launcher finds another library and runs the command again.
+    if (error instanceof Error && isStdMissing(error.message)) throw error;
     const lang = langOfArgs(rest);
     if (error instanceof CommandError) {
       console.error(error.sentence[lang]);

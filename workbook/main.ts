@@ -8,7 +8,7 @@
  */
 
 import { SUITE_ENV } from "./records.ts";
-import { chooseStd, isStdMissing, lookAgain, type StdChoice, StdError } from "./std/choose.ts";
+import { inspectStd, isStdMissing, lookAgain, type StdChoice, StdError } from "./std/choose.ts";
 import { stdCommand } from "./std/report.ts";
 import { langOfEnvironment } from "./text.ts";
 
@@ -16,24 +16,23 @@ const root = new URL("..", import.meta.url);
 
 async function run(args: string[]): Promise<number> {
   if (args[0] === "std") return await stdCommand(args.slice(1), { root });
-  const choice = await chooseStd(root);
+  const begin = new Date().toISOString();
+  const { choice, lookedAt = "" } = await inspectStd(root);
+  // What was fetched after this process began is not seen by it.
+  if (choice.kind !== "jsr" || lookedAt >= begin) return await runElsewhere(choice, args);
   try {
-    return await runWith(choice, args);
+    const { runCommand } = await import("./cli.ts");
+    return await runCommand(args);
   } catch (error) {
     // The packages were there once; Deno's cache may have been emptied since.
-    const missing = choice.kind === "jsr" && error instanceof Error && isStdMissing(error.message);
-    if (!missing) throw error;
-    return await runWith(await lookAgain(root), args);
+    if (!(error instanceof Error && isStdMissing(error.message))) throw error;
+    return await runElsewhere(await lookAgain(root), args);
   }
 }
 
-async function runWith(choice: StdChoice, args: string[]): Promise<number> {
-  if (choice.kind !== "jsr") return await runElsewhere(choice.importMap, args);
-  const { runCommand } = await import("./cli.ts");
-  return await runCommand(args);
-}
-
-async function runElsewhere(importMap: string, args: string[]): Promise<number> {
+/** Runs the command in a process that resolves `@std` as `choice` says. */
+async function runElsewhere(choice: StdChoice, args: string[]): Promise<number> {
+  const importMap = choice.kind === "jsr" ? undefined : choice.importMap;
   const process = new Deno.Command(Deno.execPath(), {
     args: [
       "run",
@@ -41,11 +40,11 @@ async function runElsewhere(importMap: string, args: string[]): Promise<number> 
       "--no-lock",
       "--cached-only",
       "--allow-all",
-      `--import-map=${importMap}`,
+      ...(importMap ? [`--import-map=${importMap}`] : []),
       new URL("cli.ts", import.meta.url).href,
       ...args,
     ],
-    env: { [SUITE_ENV.importMap]: importMap },
+    env: importMap ? { [SUITE_ENV.importMap]: importMap } : {},
   }).spawn();
   // Ctrl-C reaches the command by itself: it tidies up, and this process waits for it.
   Deno.addSignalListener("SIGINT", () => {});
