@@ -101,3 +101,31 @@ export function wrap(text: string, columns: number, indent = 0): string[] {
   if (line.trim() || lines.length === 0) lines.push(line.trimEnd());
   return lines;
 }
+
+/** One line that says what is going on, on a terminal only: the next output takes its place. */
+export class ProgressLine {
+  readonly #screen: Screen;
+  #shown = false;
+
+  constructor(screen: Screen) {
+    this.#screen = screen;
+  }
+
+  show(text: string): void {
+    if (!this.#screen.isTerminal) return;
+    this.clear();
+    const [line = ""] = wrap(text, this.#screen.columns - 1);
+    write(paint(this.#screen, "dim", line));
+    this.#shown = true;
+  }
+
+  clear(): void {
+    if (this.#shown) write("\r\x1b[K");
+    this.#shown = false;
+  }
+}
+
+function write(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let done = 0; done < bytes.length;) done += Deno.stdout.writeSync(bytes.subarray(done));
+}

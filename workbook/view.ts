@@ -51,6 +51,11 @@ export function viewHead(
   ].join("\n");
 }
 
+/** What is said while a task is graded. */
+export function viewProgress(task: number, lang: Lang): string {
+  return lang === "ko" ? `… Task ${task} 채점 중` : `… grading task ${task}`;
+}
+
 /** One task: a line if it passed, the first failing test in full if it did not. */
 export function viewTask(task: TaskResult, options: ViewOptions): string {
   const { screen, lang } = options;
@@ -188,7 +193,8 @@ export function viewSummary(result: LessonResult, { screen, lang, lesson }: View
       ...wrap(counts, screen.columns).map((l) => paint(screen, colour, l)),
       paint(screen, "dim", small.trim()),
     ];
-  const lines = [...(passed === result.tasks.length ? [""] : []), ...line];
+  // A task that failed has an empty line after it already.
+  const lines = [...(result.tasks.at(-1)?.status === "pass" ? [""] : []), ...line];
   if (result.message) lines.push(...wrap(harmless(result.message), screen.columns));
   if (result.status === "pass" && result.target === "lessons" && result.tasks.length > 1) {
     lines.push(...wrap(doneText(lang, lesson, result.lesson), screen.columns));

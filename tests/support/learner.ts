@@ -90,7 +90,8 @@ export class Learner {
   readonly #file: ExerciseFile;
   readonly #callbacks = new Map<string, Callback>();
   readonly #handles = new Set<string>();
-  #failLater: (failure: unknown) => void;
+  readonly #calling: string[] = [];
+  readonly #failLater: (failure: unknown) => void;
   /** Errors that no code of the learner's handled. */
   readonly unhandled: WireError[] = [];
   /** Built-ins that the exercise has replaced. */
@@ -125,6 +126,11 @@ export class Learner {
     }
     this.events.push(event);
     this.#transcript.wire(event);
+  }
+
+  /** The call that has begun and not ended, the last if there are several. */
+  get calling(): string | undefined {
+    return this.#calling.at(-1);
   }
 
   /** Gives an order to the learner's process. */
@@ -276,8 +282,16 @@ export class Learner {
       if (found?.type !== "function") throw notExported(order.name, this.#exports, this.#file);
       this.#transcript.you("call", showCall(order.name, args));
     }
-    if (order.op === "get") return await this.order(order);
-    return await this.order({ ...order, args: args.map(encodeArg) });
+    const call = order.op === "call" || order.op === "construct"
+      ? showCall(order.name, args)
+      : undefined;
+    if (call) this.#calling.push(call);
+    const answer =
+      await (order.op === "get"
+        ? this.order(order)
+        : this.order({ ...order, args: args.map(encodeArg) }));
+    if (call) this.#calling.splice(this.#calling.indexOf(call), 1);
+    return answer;
   }
 
   // deno-lint-ignore no-explicit-any

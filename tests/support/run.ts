@@ -152,10 +152,10 @@ export class Run {
   async #better(error: unknown): Promise<unknown> {
     const { child } = this.#loaded;
     if (error instanceof TaskFailure && error.facts.kind === "missing") return error;
-    const expected = this.#steps.at(-1)?.expected ?? this.#test.name;
+    const expected = this.#expectation();
     if (!child.end) await this.#soon({ op: "rest", timersWithinMs: 50 });
     if (child.end) {
-      return endedEarly(child.end, child, this.loading ? LOADS : expected);
+      return endedEarly(child.end, child, expected);
     }
     const asFailure = this.#asFailure(error);
     if (!(asFailure instanceof TaskFailure)) return asFailure;
@@ -170,6 +170,15 @@ export class Run {
     }
     this.#noteReplaced(asFailure);
     return asFailure;
+  }
+
+  /** What is to happen now: the step of the story, the call that goes on, or else the test as a whole. */
+  #expectation(): Text {
+    if (this.loading) return LOADS;
+    const step = this.#steps.at(-1);
+    if (step) return step.expected;
+    const call = this.#learner?.calling;
+    return call ? { en: `${call} ends`, ko: `${call} 호출이 끝남` } : this.#test.name;
   }
 
   #noteReplaced(failure: TaskFailure): void {
@@ -214,7 +223,7 @@ export class Run {
     const waits = waitingFor(state);
     const failure = new TaskFailure({
       kind: "hang",
-      expected: this.loading ? LOADS : step?.expected ?? this.#test.name,
+      expected: this.#expectation(),
       received: waits[0]!,
       notes: [
         ...waits.slice(1),

@@ -12,7 +12,7 @@ import { readmeProblems } from "../check/readme.ts";
 import { type Submission, submissionsOf } from "../check/submissions.ts";
 import { type LessonInfo, lessonSlugs, readLesson, readMistakes } from "../course.ts";
 import { SUITE_ENV } from "../records.ts";
-import { standardScreen } from "../terminal.ts";
+import { ProgressLine, standardScreen } from "../terminal.ts";
 import { readOptions, wholeNumber } from "./options.ts";
 
 /** Golden files are made with this seed. */
@@ -97,7 +97,7 @@ class Check {
   readonly #root: string;
   readonly #options: CheckOptions;
   readonly #importMap = Deno.env.get(SUITE_ENV.importMap);
-  readonly #screen = standardScreen();
+  readonly #progress = new ProgressLine(standardScreen());
 
   constructor(root: string, options: CheckOptions) {
     this.#root = root;
@@ -125,7 +125,7 @@ class Check {
       for (let next = queue.shift(); next; next = queue.shift()) {
         const graded = await gradeSubmission(next.submission, { ...setting, seed: next.seed });
         this.gradings++;
-        this.#progress(`${slug} ${++done}/${total}`);
+        this.#progress.show(`${slug} ${++done}/${total}`);
         const problems = verdictProblems(graded);
         if (problems.length === 0) this.passed++;
         if (repeat > 0) {
@@ -143,7 +143,7 @@ class Check {
       }
     };
     await Promise.all(Array.from({ length: this.#options.workers }, work));
-    this.#progress("");
+    this.#progress.clear();
     for (const [name, lines] of verdicts) {
       if (lines.size < 2) continue;
       const list = [...lines].map(([line, count]) => `\n    ${count} × ${line}`).join("");
@@ -167,11 +167,6 @@ class Check {
   ): void {
     const own = [...new Set(submissions.flatMap(({ mistake }) => mistake ?? []))];
     this.problems.push(...planProblems(lesson, report.plan, { own, known: [...mistakes.keys()] }));
-  }
-
-  #progress(text: string): void {
-    if (!this.#screen.isTerminal) return;
-    Deno.stdout.writeSync(new TextEncoder().encode(`\r\x1b[K${text}`));
   }
 }
 

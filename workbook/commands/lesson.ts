@@ -8,10 +8,10 @@ import { findLesson, type LessonInfo } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import { grade } from "../grade.ts";
 import { SUITE_ENV } from "../records.ts";
-import { type Screen, standardScreen } from "../terminal.ts";
+import { ProgressLine, type Screen, standardScreen } from "../terminal.ts";
 import type { Lang } from "../text.ts";
 import { typeErrors, viewTypeErrors } from "../type_errors.ts";
-import { viewHead, viewSummary, viewTask } from "../view.ts";
+import { viewHead, viewProgress, viewSummary, viewTask } from "../view.ts";
 import { readOptions, userPath, wholeNumber } from "./options.ts";
 import { watch } from "./watch.ts";
 
@@ -80,6 +80,15 @@ async function gradeOnce(job: Job, signal: AbortSignal): Promise<number> {
   const exercise = `${target.path}/${lesson.slug}/exercise.ts`;
   const label = `${target.label}/${lesson.slug}/exercise.ts`;
   if (!asJson) console.log(viewHead({ title: lesson.title[lang], file: label }, view));
+  const graded = lesson.tasks.map(({ task }) => task).filter((task) =>
+    tasks?.includes(task) ?? true
+  );
+  const progress = new ProgressLine(screen);
+  const showNext = () => {
+    const next = graded.shift();
+    if (next !== undefined && !asJson) progress.show(viewProgress(next, lang));
+  };
+  showNext();
   const result = await grade({
     root,
     lesson,
@@ -89,8 +98,14 @@ async function gradeOnce(job: Job, signal: AbortSignal): Promise<number> {
     importMap,
     tasks,
     signal,
-    onTask: (task) => asJson || signal.aborted || console.log(viewTask(task, view)),
+    onTask: (task) => {
+      if (asJson || signal.aborted) return;
+      progress.clear();
+      console.log(viewTask(task, view));
+      showNext();
+    },
   });
+  progress.clear();
   if (signal.aborted) return INTERRUPTED;
   console.log(asJson ? JSON.stringify(result, null, 2) : viewSummary(result, view));
   // The verdict does not wait for the compiler, which takes longer than the grading.
