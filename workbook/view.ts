@@ -22,6 +22,7 @@ const WORDS = {
   printed: { en: "Your code printed:", ko: "코드의 출력:" },
   you: { en: "you", ko: "나" },
   peer: { en: "peer", ko: "상대" },
+  asAbove: { en: "for the same reason", ko: "같은 이유로 실패" },
   also: { en: "also fails:", ko: "함께 실패:" },
   seed: { en: "seed", ko: "시드" },
 } satisfies Record<string, Text>;
@@ -35,6 +36,8 @@ export interface ViewOptions {
   lang: Lang;
   /** The number of the lesson, for the commands it names. */
   lesson: number;
+  /** What has been told already: a failure of the file as a whole is told once, not once per task. */
+  told?: Set<string>;
 }
 
 /** The first line: which lesson, which file. */
@@ -63,7 +66,8 @@ export function viewTask(task: TaskResult, options: ViewOptions): string {
   const points = `${task.score}/${task.max_score}`;
   const shown = task.tests.find((test) => test.status === task.status) ?? task.tests[0];
   const label = `${WORDS.task[lang]} ${task.task}: `;
-  const text = task.status === "pass" || !shown || shown.kind === "missing"
+  const text = task.status === "pass" || !shown ||
+      [...WHOLE_FILE, "missing"].includes(shown.kind ?? "")
     ? task.title
     : shown.name.replace(/^task \d+: /i, "");
   const room = screen.columns - unicodeWidth(points) - 1;
@@ -75,10 +79,22 @@ export function viewTask(task: TaskResult, options: ViewOptions): string {
     ),
     ...rest,
   ];
+  if (isToldAlready(shown, options)) {
+    return [...lines, ...indented(WORDS.asAbove[lang], screen), ""].join("\n");
+  }
   if (task.status !== "pass" && shown) lines.push(...viewFailure(task, shown, options));
   if (task.output.trim() && task.status !== "pass") lines.push(...viewOutput(task, options));
   if (task.status !== "pass") lines.push(...viewNext(task, shown, options), "");
   return lines.join("\n");
+}
+
+const WHOLE_FILE = ["load", "syntax", "import", "absent"];
+
+function isToldAlready(test: TestResult | undefined, { told }: ViewOptions): boolean {
+  if (!told || !test?.message || !WHOLE_FILE.includes(test.kind ?? "")) return false;
+  if (told.has(test.message)) return true;
+  told.add(test.message);
+  return false;
 }
 
 function indented(text: string, screen: Screen, hang = 0, colour?: Colour): string[] {
@@ -103,7 +119,7 @@ function viewFailure(task: TaskResult, test: TestResult, { screen, lang }: ViewO
       ...indented(`${WORDS.likely[lang]} ${test.mistake}.${line}`, screen, width, "accent"),
     );
   }
-  if (test.kind !== "missing" && test.kind !== "load" && test.kind !== "syntax") {
+  if (![...WHOLE_FILE, "missing"].includes(test.kind ?? "")) {
     for (const other of others.slice(0, 4)) {
       if (other.kind === "not-run") continue;
       lines.push(...indented(`${WORDS.also[lang]} ${other.name}`, screen, 2, "dim"));
@@ -167,6 +183,12 @@ function nextStep(
       return lang === "ko"
         ? "표시된 줄을 고치고 저장한 뒤 다시 채점하세요"
         : "mend the marked line, save, and grade again";
+    case "load":
+    case "import":
+    case "absent":
+      return lang === "ko"
+        ? `고쳐서 저장한 뒤 다시 채점하세요: deno task lesson${lesson}`
+        : `mend that, save, and grade again: deno task lesson${lesson}`;
     case "missing":
       return lang === "ko"
         ? `강의 글에서 Task ${task.task} 부분을 읽고 작성하세요. 막히면 ${hint}`

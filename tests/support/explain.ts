@@ -189,8 +189,8 @@ export function notExported(
   }
   if (file.source.trim() === "") {
     return new TaskFailure({
-      kind: "missing",
-      expected,
+      kind: "absent",
+      expected: { en: `${file.label} has code`, ko: `${file.label} 에 코드가 있음` },
       received: { en: "the file is empty", ko: "파일이 비어 있습니다" },
       notes: [BRING_BACK],
     });
@@ -233,7 +233,7 @@ const BRING_BACK: Text = {
 /** The failure of an exercise that is not there. */
 export function absent(file: ExerciseFile): TaskFailure {
   return new TaskFailure({
-    kind: "missing",
+    kind: "absent",
     expected: { en: `a file ${file.label}`, ko: `파일 ${file.label}` },
     received: { en: "there is no such file", ko: "그런 파일이 없습니다" },
     notes: [BRING_BACK],

@@ -151,11 +151,15 @@ export class Run {
   /** The failure that says most: a process that has ended or lost an error explains what the test saw. */
   async #better(error: unknown): Promise<unknown> {
     const { child } = this.#loaded;
-    if (error instanceof TaskFailure && error.facts.kind === "missing") return error;
+    if (error instanceof TaskFailure && ["missing", "absent"].includes(error.facts.kind)) {
+      return error;
+    }
     const expected = this.#expectation();
     if (!child.end) await this.#soon({ op: "rest", timersWithinMs: 50 });
     if (child.end) {
-      return endedEarly(child.end, child, expected);
+      const failure = endedEarly(child.end, child, expected);
+      if (this.loading) failure.facts.kind = "load";
+      return failure;
     }
     const asFailure = this.#asFailure(error);
     if (!(asFailure instanceof TaskFailure)) return asFailure;
@@ -222,7 +226,7 @@ export class Run {
     const total = this.#test.deadlineMs / 1000;
     const waits = waitingFor(state);
     const failure = new TaskFailure({
-      kind: "hang",
+      kind: this.loading ? "load" : "hang",
       expected: this.#expectation(),
       received: waits[0]!,
       notes: [

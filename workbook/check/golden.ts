@@ -21,7 +21,8 @@ export function goldenPath(root: string, slug: string, name: string, lang: Lang)
 /** What the terminal shows of the failing tasks, the same in every run. */
 export function goldenText(result: LessonResult, { lang, lesson }: { lang: Lang; lesson: number }) {
   const failing = result.tasks.filter((task) => task.status !== "pass" || task.output.trim());
-  const shown = failing.map((task) => viewTask(task, { screen: SCREEN, lang, lesson }));
+  const view = { screen: SCREEN, lang, lesson, told: new Set<string>() };
+  const shown = failing.map((task) => viewTask(task, view));
   return `${maskPorts(shown.join("\n").trimEnd())}\n`;
 }
 

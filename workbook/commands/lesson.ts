@@ -76,7 +76,7 @@ async function gradeOnce(job: Job, signal: AbortSignal): Promise<number> {
   const { root, lesson, target, tasks, asJson, lang, screen } = job;
   const importMap = Deno.env.get(SUITE_ENV.importMap);
   const seed = job.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
-  const view = { screen, lang, lesson: lesson.number };
+  const view = { screen, lang, lesson: lesson.number, told: new Set<string>() };
   const exercise = `${target.path}/${lesson.slug}/exercise.ts`;
   const label = `${target.label}/${lesson.slug}/exercise.ts`;
   if (!asJson) console.log(viewHead({ title: lesson.title[lang], file: label }, view));
