@@ -8,6 +8,7 @@ import type { ChildState } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
 import { ChildEndedError, OrderError } from "./child.ts";
 import { file, type Loaded } from "./exercise.ts";
+import { internetSocketsOf, socketsOf } from "./kernel.ts";
 import { endedEarly, replaced, threw, unhandled, waitingFor } from "./explain.ts";
 import { TaskFailure } from "./failure.ts";
 import { Learner } from "./learner.ts";
@@ -55,6 +56,8 @@ export class Run {
   readonly #transcript: Transcript;
   readonly #steps: { expected: Text; mistake: string | undefined }[] = [];
   #learner: Learner | undefined;
+  /** Sockets of the process before the test, by the kernel's count. */
+  #socketsBefore = 0;
   loading = true;
   hung = false;
 
@@ -90,6 +93,7 @@ export class Run {
   async #story(begin: number): Promise<void> {
     const exports = await this.#loaded.exports;
     this.loading = false;
+    this.#socketsBefore = socketsOf(this.#loaded.child.pid);
     const { promise: failed, reject: failLater } = Promise.withResolvers<never>();
     failed.catch(() => {});
     const learner = new Learner(this.#loaded.child, exports, {
@@ -132,18 +136,20 @@ export class Run {
     const patience = Math.max(LEAK_PATIENCE_MS, (performance.now() - begin) / 2);
     const until = performance.now() + patience;
     const leaked = () => state.open.filter((socket) => socket.origin === "made");
-    while (leaked().length > 0 && performance.now() < until) {
+    const { pid } = this.#loaded.child;
+    const counted = () => internetSocketsOf(pid, this.#socketsBefore);
+    while ((leaked().length > 0 || counted() > 0) && performance.now() < until) {
       await new Promise((resolve) => setTimeout(resolve, 10));
       state = await learner.rest();
     }
-    if (leaked().length === 0) return;
+    if (leaked().length === 0 && counted() === 0) return;
     throw new TaskFailure({
       kind: "leak",
       expected: {
         en: "every socket that is not returned is closed",
         ko: "반환하지 않은 소켓은 모두 닫힘",
       },
-      received: leakText(leaked()),
+      received: leakText(leaked(), counted()),
       ...(this.#test.leak && { mistake: this.#test.leak }),
     });
   }
@@ -260,13 +266,16 @@ export class Run {
   }
 }
 
-function leakText(open: ChildState["open"]): Text {
+/** The sockets left open, by address where the process told them, else by the kernel's count. */
+function leakText(open: ChildState["open"], counted: number): Text {
   const shown = open.slice(0, 3).map((socket) => `${socket.kind} ${showAddr(socket.addr)}`);
   const list = `${shown.join(", ")}${open.length > 3 ? ", …" : ""}`;
-  return open.length === 1
-    ? { en: `one socket is still open: ${list}`, ko: `소켓 하나가 아직 열려 있습니다: ${list}` }
+  const count = Math.max(open.length, counted);
+  const where = open.length > 0 ? `: ${list}` : "";
+  return count === 1
+    ? { en: `one socket is still open${where}`, ko: `소켓 하나가 아직 열려 있습니다${where}` }
     : {
-      en: `${open.length} sockets are still open: ${list}`,
-      ko: `소켓 ${open.length}개가 아직 열려 있습니다: ${list}`,
+      en: `${count} sockets are still open${where}`,
+      ko: `소켓 ${count}개가 아직 열려 있습니다${where}`,
     };
 }
