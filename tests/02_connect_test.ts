@@ -279,8 +279,16 @@ class Serving {
         en: "serveClients() goes on while the listener is open",
         ko: "리스너가 열려 있는 동안 serveClients()가 계속됨",
       },
-      mistake,
+      mistake: () => this.#closedListener() ? "break-closes-listener" : mistake,
     });
+  }
+
+  /** The learner's code closed the listener itself, which no call of serveClients() should. */
+  #closedListener(): boolean {
+    const { resource } = this.#listener;
+    return this.#context.learner.events.some((event) =>
+      event.event === "close" && event.resource === resource
+    );
   }
 
   /** Starts serving. `mistake` is what an early end would show. */
@@ -359,7 +367,7 @@ class Client {
   }
 
   /** The handler writes, and the client reads. */
-  async answer(mistake?: string): Promise<void> {
+  async answer(mistake = "closed-under-handler"): Promise<void> {
     const payload = bytes(this.#context.random.word());
     await this.#context.step(
       {
@@ -409,7 +417,13 @@ task(4, {
   }
   await serving.end();
 }, {
-  catches: ["accepts-once", "connection-not-closed", "accept-error-forever"],
+  catches: [
+    "accepts-once",
+    "break-closes-listener",
+    "closed-under-handler",
+    "connection-not-closed",
+    "accept-error-forever",
+  ],
   leak: "connection-not-closed",
   unhandled: "unhandled-handler-rejection",
 });
@@ -423,7 +437,7 @@ task(4, {
   const other = await serving.serve("B", "one-client-at-a-time");
   await other.answer();
   await other.end();
-  await idle.answer("one-client-at-a-time");
+  await idle.answer();
   await idle.end();
   await serving.end();
 }, {
@@ -499,9 +513,12 @@ task(4, {
   const serving = await Serving.start(context, { mistake: "accepts-once" });
   const client = await serving.serve("A", "accepts-once");
   await serving.end();
-  await client.answer("connection-not-closed");
+  await client.answer();
   await client.end();
-}, { catches: ["accept-error-forever", "connection-not-closed"], leak: "connection-not-closed" });
+}, {
+  catches: ["accept-error-forever", "closed-under-handler", "connection-not-closed"],
+  leak: "connection-not-closed",
+});
 
 // --- task 5 ---
 

@@ -15,7 +15,7 @@ import type {
 import { same, type Text } from "../../workbook/text.ts";
 import { type Child, OrderError } from "./child.ts";
 import { type ExerciseFile, notExported, refusal, showValue, threw } from "./explain.ts";
-import { fail } from "./failure.ts";
+import { fail, TaskFailure } from "./failure.ts";
 import { showAddr, type Transcript } from "./transcript.ts";
 import { decodeValue, encodeArg, Remote, RemoteError, Unshown } from "./wire.ts";
 
@@ -42,8 +42,6 @@ type CallOrder =
 export interface Running {
   /** What the function returned. Rejects with the failure to show if it threw. */
   readonly returned: Promise<unknown>;
-  /** Whether it has ended, either way. */
-  readonly ended: boolean;
   /** From now on the call may end. */
   mayEnd(): void;
 }
@@ -196,37 +194,30 @@ export class Learner {
   start(
     name: string,
     args: unknown[],
-    { whileItRuns, mistake }: { whileItRuns?: Text; mistake?: string } = {},
+    { whileItRuns, mistake }: {
+      /** What holds as long as the call may not end; without it, it may end at any time. */
+      whileItRuns?: Text;
+      /** The mistake that an early end or a throw shows. */
+      mistake?: () => string;
+    } = {},
   ): Running {
-    const state = { ended: false, mayEnd: whileItRuns === undefined };
-    const returned = this.#returned({ op: "call", name }, args, { ...(mistake && { mistake }) })
-      .then(({ value }) => {
-        state.ended = true;
-        if (!state.mayEnd) {
-          fail({
-            expected: whileItRuns!,
-            received: {
-              en: `${name}() returned ${showValue(value)} too early`,
-              ko: `${name}() 호출이 너무 일찍 끝났습니다. 반환값: ${showValue(value)}`,
-            },
-            mistake,
-          });
-        }
-        return value;
-      }, (error) => {
-        state.ended = true;
-        throw error;
+    const state = { mayEnd: whileItRuns === undefined };
+    const returned = this.#returned({ op: "call", name }, args, {}).then(({ value }) => {
+      if (state.mayEnd) return value;
+      fail({
+        expected: whileItRuns!,
+        received: {
+          en: `${name}() returned ${showValue(value)} too early`,
+          ko: `${name}() 호출이 너무 일찍 끝났습니다. 반환값: ${showValue(value)}`,
+        },
+        mistake: mistake?.(),
       });
+    }, (error) => {
+      if (mistake && error instanceof TaskFailure) error.facts.mistake ??= mistake();
+      throw error;
+    });
     returned.catch(this.#failLater);
-    return {
-      returned,
-      get ended() {
-        return state.ended;
-      },
-      mayEnd() {
-        state.mayEnd = true;
-      },
-    };
+    return { returned, mayEnd: () => void (state.mayEnd = true) };
   }
 
   /** Makes an instance of an exported class. */

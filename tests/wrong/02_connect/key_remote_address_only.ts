@@ -1,0 +1,156 @@
+// Fails task 6: key-remote-address-only — one entry for each host: its second client replaces the first.
+
+export interface FiveTuple {
+  protocol: "tcp";
+  localAddress: string;
+  localPort: number;
+  remoteAddress: string;
+  remotePort: number;
+}
+
+function where(hostname: string, port: number): string {
+  if (hostname.includes(":")) {
+    return "[" + hostname + "]:" + port;
+  }
+  return hostname + ":" + port;
+}
+
+// Task 1
+export async function connectTo(hostname: string, port: number): Promise<Deno.TcpConn> {
+  try {
+    const conn = await Deno.connect({ hostname: hostname, port: port });
+    return conn;
+  } catch (err) {
+    if (err instanceof Error) {
+      const ErrorClass = err.constructor as ErrorConstructor;
+      throw new ErrorClass(where(hostname, port) + ": " + err.message, { cause: err });
+    }
+    throw err;
+  }
+}
+
+// Task 2
+export async function connectWithin(
+  hostname: string,
+  port: number,
+  timeoutMs: number,
+): Promise<Deno.TcpConn> {
+  const controller = new AbortController();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    controller.abort();
+  }, timeoutMs);
+  try {
+    return await Deno.connect({ hostname: hostname, port: port, signal: controller.signal });
+  } catch (err) {
+    const target = where(hostname, port);
+    if (late) {
+      throw new Deno.errors.TimedOut(target + " did not answer in " + timeoutMs + " ms");
+    }
+    if (err instanceof Error) {
+      const ErrorClass = err.constructor as ErrorConstructor;
+      throw new ErrorClass(target + ": " + err.message, { cause: err });
+    }
+    throw err;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+// Task 3
+export function fiveTuple(conn: Deno.TcpConn): FiveTuple {
+  return {
+    protocol: "tcp",
+    localAddress: conn.localAddr.hostname,
+    localPort: conn.localAddr.port,
+    remoteAddress: conn.remoteAddr.hostname,
+    remotePort: conn.remoteAddr.port,
+  };
+}
+
+// Task 4
+async function serveOne(
+  conn: Deno.TcpConn,
+  handle: (conn: Deno.TcpConn) => Promise<void>,
+): Promise<void> {
+  try {
+    await handle(conn);
+  } catch (err) {
+    console.log("handler failed: " + err);
+  }
+  try {
+    conn.close();
+  } catch {
+    // already closed by the handler
+  }
+}
+
+export async function serveClients(
+  listener: Deno.TcpListener,
+  handle: (conn: Deno.TcpConn) => Promise<void>,
+): Promise<void> {
+  while (true) {
+    let conn: Deno.TcpConn;
+    try {
+      conn = await listener.accept();
+    } catch (err) {
+      if (err instanceof Deno.errors.NotConnected) {
+        continue;
+      }
+      if (err instanceof Deno.errors.BadResource) {
+        return;
+      }
+      throw err;
+    }
+    serveOne(conn, handle);
+  }
+}
+
+// Task 5
+export async function connectFirst(
+  candidates: { hostname: string; port: number }[],
+  timeoutMs: number,
+): Promise<Deno.TcpConn> {
+  const errors = [];
+  for (let i = 0; i < candidates.length; i++) {
+    try {
+      return await connectWithin(candidates[i]!.hostname, candidates[i]!.port, timeoutMs);
+    } catch (err) {
+      errors.push(err);
+    }
+  }
+  throw new AggregateError(errors, "could not connect to any candidate");
+}
+
+// Task 6
+export class ConnectionTable {
+  private table = new Map<string, Deno.TcpConn>();
+
+  add(conn: Deno.TcpConn): void {
+    this.table.set(conn.remoteAddr.hostname, conn);
+  }
+
+  find(tuple: FiveTuple): Deno.TcpConn | undefined {
+    const conn = this.table.get(tuple.remoteAddress);
+    if (conn === undefined) {
+      return undefined;
+    }
+    const own = fiveTuple(conn);
+    const same = own.protocol === tuple.protocol &&
+      own.localAddress === tuple.localAddress && own.localPort === tuple.localPort &&
+      own.remoteAddress === tuple.remoteAddress && own.remotePort === tuple.remotePort;
+    return same ? conn : undefined;
+  }
+
+  delete(conn: Deno.TcpConn): boolean {
+    if (this.table.get(conn.remoteAddr.hostname) !== conn) {
+      return false;
+    }
+    return this.table.delete(conn.remoteAddr.hostname);
+  }
+
+  get size(): number {
+    return this.table.size;
+  }
+}
