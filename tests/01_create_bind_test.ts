@@ -59,7 +59,7 @@ task(1, {
   ko: "openTcpSocket()이 루프백에서 듣습니다",
 }, async ({ learner, peers, step }) => {
   const socket = expectSocket(
-    await learner.callSync("openTcpSocket", [], { mistake: "fixed-port" }),
+    await learner.callSync("openTcpSocket", [], { mistakeIf: ["AddrInUse", "fixed-port"] }),
     "listener",
     "openTcpSocket()",
   );
@@ -71,7 +71,8 @@ task(1, {
   en: "openTcpSocket() lets the OS choose the port",
   ko: "openTcpSocket()은 포트를 OS에 맡깁니다",
 }, async ({ learner }) => {
-  const open = () => learner.callSync("openTcpSocket", [], { mistake: "fixed-port" });
+  const open = () =>
+    learner.callSync("openTcpSocket", [], { mistakeIf: ["AddrInUse", "fixed-port"] });
   const first = expectSocket(await open(), "listener", "openTcpSocket()");
   expectChosenByOs(learner);
   const second = expectSocket(await open(), "listener", "openTcpSocket()");
@@ -90,7 +91,7 @@ task(2, {
   ko: "openUdpSocket()이 루프백에서 데이터그램을 받습니다",
 }, async ({ learner, peers, random, step }) => {
   const socket = expectSocket(
-    await learner.callSync("openUdpSocket", [], { mistake: "fixed-port" }),
+    await learner.callSync("openUdpSocket", [], { mistakeIf: ["AddrInUse", "fixed-port"] }),
     "datagram",
     "openUdpSocket()",
   );
@@ -111,7 +112,8 @@ task(2, {
   en: "openUdpSocket() lets the OS choose the port",
   ko: "openUdpSocket()은 포트를 OS에 맡깁니다",
 }, async ({ learner }) => {
-  const open = () => learner.callSync("openUdpSocket", [], { mistake: "fixed-port" });
+  const open = () =>
+    learner.callSync("openUdpSocket", [], { mistakeIf: ["AddrInUse", "fixed-port"] });
   const first = expectSocket(await open(), "datagram", "openUdpSocket()");
   expectChosenByOs(learner);
   const second = expectSocket(await open(), "datagram", "openUdpSocket()");
@@ -462,7 +464,7 @@ interface Pair {
 }
 
 async function bindPair(learner: Learner, mistake = "fixed-port"): Promise<Pair> {
-  const pair = await learner.callSync("bindPair", [], { mistake });
+  const pair = await learner.callSync("bindPair", [], { mistakeIf: ["AddrInUse", mistake] });
   const { tcp, udp } = (typeof pair === "object" && pair !== null ? pair : {}) as Partial<Pair>;
   if (closedBeforeLast(learner)) {
     fail({

@@ -53,8 +53,8 @@ let report: (event: WireEvent) => void = () => {};
 const originalTimers = { setTimeout, clearTimeout, setImmediate };
 
 /** Sends an event to the suite. */
-export function emit(event: Omit<WireEvent, "at">): void {
-  if (events++ < MAX_EVENTS) report({ at: now(), ...event });
+export function emit(event: Omit<WireEvent, "at">, at = now()): void {
+  if (events++ < MAX_EVENTS) report({ at, ...event });
 }
 
 /** Limits for every connection from now on. */
@@ -419,6 +419,7 @@ const wrapped = {
   connect: function connect(options: Deno.ConnectOptions): Promise<Deno.Conn> {
     const { hostname = "127.0.0.1", port } = options ?? {};
     const remoteAddr: WireAddr = { transport: "tcp", hostname, port };
+    const began = now();
     return waiting({ api: "connect", byLearner: true, remoteAddr }, async () => {
       try {
         meetFault("connect", port);
@@ -426,7 +427,8 @@ const wrapped = {
         emit({ event: "connect", ...where(observe(conn, "conn", "made")) });
         return conn;
       } catch (error) {
-        emit({ event: "connect", remoteAddr, error: encodeError(error) });
+        // Told where it began: that is its place in the story, whenever the refusal came.
+        emit({ event: "connect", remoteAddr, error: encodeError(error) }, began);
         throw error;
       }
     });

@@ -122,6 +122,26 @@ Deno.test("viewTask() puts the mark under the difference in Korean, too", () => 
   assertEquals(at(lines[3]!, "^"), at(lines[2]!, 'p" '));
 });
 
+Deno.test("viewTask() wraps what came under itself, and the likely mistake under its text", () => {
+  const message = `received  ${"word ".repeat(8)}`;
+  const failing = task("fail", [{
+    message,
+    mistake: "short-read",
+    mistake_line: "It is a stream.",
+  }]);
+  const lines = viewTask(failing, options("en", 40)).split("\n");
+  assertEquals(lines.slice(lines.findIndex((line) => line.includes("received")), -2), [
+    "    received  word word word word word",
+    "              word word word",
+    "    Likely: short-read. It is a stream.",
+  ]);
+  const korean = viewTask(
+    task("fail", [{ message: "실제  가나다 라마바 사아자 차카타 파하" }]),
+    options("ko", 40),
+  );
+  assertStringIncludes(korean, "    실제  가나다 라마바 사아자 차카타\n          파하\n");
+});
+
 Deno.test("viewTask() names the failing test, the likely mistake and the next command", () => {
   const failing = task("fail", [{
     name: "readExactly() survives a stream of single bytes",

@@ -55,7 +55,7 @@ const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
 /** How V8 begins its last words. */
 const CRASH_REPORT =
-  /\n*(<--- Last few GCs|#\n# Fatal|thread '.*' panicked|memory allocation of \d)/;
+  /\n*(<--- Last few GCs|#\n# Fatal|=+\nDeno has panicked|thread '.*' panicked|memory allocation of \d)/;
 
 const HEAP_MIB = 256;
 /** On Linux: data segment in KiB (heap, buffers, stacks), processor seconds, open files. */
@@ -177,6 +177,11 @@ export class Child {
   /** Whether the engine gave up for want of memory. */
   get outOfMemory(): boolean {
     return /out of memory|Allocation failed|memory allocation of/i.test(this.#keptText());
+  }
+
+  /** Whether the system refused it another descriptor. */
+  get outOfDescriptors(): boolean {
+    return /Too many open files|os error 24/.test(this.#keptText());
   }
 
   /** What the exercise printed, cut at a limit, without the engine's own report of a crash. */

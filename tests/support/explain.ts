@@ -45,7 +45,7 @@ export function showValue(value: unknown): string {
   if (value instanceof Remote) {
     const where = value.addr ? ` ${showAddr(value.addr)}` : "";
     return value.kind === "object" || value.kind === "function"
-      ? `a ${value.className}`
+      ? `object of class ${value.className}`
       : `Deno.${value.className === "Listener" ? "Listener" : value.className}${where}${
         value.closed ? " (closed)" : ""
       }`;
@@ -121,6 +121,9 @@ export function threw(
     return notWritten(call, file, task);
   }
   const facts: FailureFacts = { kind: "threw", ...(expected && { expected }) };
+  if (/Array buffer allocation failed/.test(error.message)) {
+    return new TaskFailure({ kind: "ended", expected: callEnds(call), received: OUT_OF_MEMORY });
+  }
   const refused = refusal(error);
   if (refused) {
     return new TaskFailure({
@@ -271,9 +274,10 @@ export function notLoaded(error: WireError, file: ExerciseFile): TaskFailure {
     ko: `${file.label} 를 불러올 수 있음`,
   };
   const { message } = error;
-  const outside = /Requires read access/.test(message) ||
+  const outside = /Requires (read|import) access/.test(message) ||
     (error.name === "TypeError" &&
-      /(Module not found|Unsupported scheme|not in the cache|npm:|jsr:)/.test(message));
+      /Module not found|not found in cache|Unsupported scheme|npm package|not a dependency|Failed loading/
+        .test(message));
   if (
     /could not be parsed|Expected|SyntaxError/.test(`${error.name} ${message}`) &&
     /\.ts:\d+:\d+/.test(message)
@@ -296,8 +300,8 @@ export function notLoaded(error: WireError, file: ExerciseFile): TaskFailure {
       kind: "import",
       expected,
       received: {
-        en: `it imports something outside its own folder: ${importName(message)}${at(error)}`,
-        ko: `자기 폴더 밖의 것을 import합니다: ${importName(message)}${at(error)}`,
+        en: `it imports what is not its own: ${importedAt(error, file)}${at(error)}`,
+        ko: `자기 것이 아닌 것을 import합니다: ${importedAt(error, file)}${at(error)}`,
       },
       notes: [{
         en:
@@ -323,9 +327,15 @@ export function notLoaded(error: WireError, file: ExerciseFile): TaskFailure {
   });
 }
 
-function importName(message: string): string {
-  const path = /"([^"]+)"/.exec(message)?.[1] ?? message.split("\n")[0]!;
-  return path.replace(/^file:\/\//, "").split("/").slice(-2).join("/");
+/** The specifier in the line at which an import failed; failing that, the file that was meant. */
+function importedAt(error: WireError, { source }: ExerciseFile): string {
+  const line = Number(/:(\d+):\d+$/.exec(error.at ?? "")?.[1] ?? 0);
+  const specifier = /(?:from|import)\s*\(?\s*(["'`])(.+?)\1/.exec(
+    source.split("\n")[line - 1] ?? "",
+  );
+  if (specifier) return specifier[2]!;
+  const path = /"([^"]+)"/.exec(error.message)?.[1] ?? "";
+  return path.split("/").slice(-2).join("/");
 }
 
 /** The line of code at `file:line:column`, with a mark under the column. */
@@ -336,10 +346,24 @@ function codeAt({ source }: ExerciseFile, place: string): Text[] {
   return [same(`${line} | ${code}`), same(`${" ".repeat(line!.length + 2 + Number(column))}^`)];
 }
 
+const OUT_OF_MEMORY: Text = {
+  en: "the program ran out of memory",
+  ko: "프로그램의 메모리가 바닥났습니다",
+};
+
+/** What is expected of a call of which nothing else is known. */
+export function callEnds(call: string): Text {
+  return { en: `${call} ends`, ko: `${call} 호출이 끝남` };
+}
+
 /** The failure of a process that ended in the middle of a test. */
 export function endedEarly(
   end: ChildEnd,
-  { flooded, outOfMemory }: { flooded: boolean; outOfMemory: boolean },
+  { flooded, outOfMemory, outOfDescriptors }: {
+    flooded: boolean;
+    outOfMemory: boolean;
+    outOfDescriptors: boolean;
+  },
   expected: Text,
 ): TaskFailure {
   const received: Text = flooded
@@ -348,9 +372,11 @@ export function endedEarly(
       ko: `${FLOOD_MIB} MiB가 넘게 출력했습니다: 프로그램을 멈췄습니다`,
     }
     : outOfMemory
+    ? OUT_OF_MEMORY
+    : outOfDescriptors
     ? {
-      en: "the program ran out of memory and was ended",
-      ko: "프로그램의 메모리가 바닥나서 종료되었습니다",
+      en: "the program opened so many sockets that the system gave it no more (file descriptors)",
+      ko: "소켓을 너무 많이 열어 시스템이 더 내주지 않았습니다(파일 디스크립터)",
     }
     : end.code === OUTPUT_LOST
     ? {

@@ -31,6 +31,8 @@ export interface CallOptions {
   expected?: Text;
   /** The mistake that a throw would show. */
   mistake?: string;
+  /** The same, for errors of this class only. */
+  mistakeIf?: [className: string, mistake: string];
 }
 
 type CallOrder =
@@ -139,8 +141,9 @@ export class Learner {
    *
    * Ends the test with a failure if it threw.
    */
-  async call(name: string, args: unknown[] = [], options: CallOptions = {}): Promise<unknown> {
-    return (await this.#returned({ op: "call", name }, args, options)).value;
+  call(name: string, args: unknown[] = [], options: CallOptions = {}): Promise<unknown> {
+    const returned = this.#returned({ op: "call", name }, args, options);
+    return awaitedLater(returned.then(({ value }) => value));
   }
 
   /** The same for a function whose contract is to return at once, not a promise. */
@@ -165,7 +168,15 @@ export class Learner {
   }
 
   /** Calls an exported function that has to throw, and gives the error. */
-  async throws(
+  throws(
+    name: string,
+    args: unknown[],
+    { expected, mistake }: CallOptions & { expected: Text },
+  ): Promise<WireError> {
+    return awaitedLater(this.#thrown(name, args, { expected, ...(mistake && { mistake }) }));
+  }
+
+  async #thrown(
     name: string,
     args: unknown[],
     { expected, mistake }: CallOptions & { expected: Text },
@@ -226,14 +237,15 @@ export class Learner {
   }
 
   /** Calls a method of an object that stays in the learner's process. */
-  async method(
+  method(
     object: Remote,
     name: string,
     args: unknown[] = [],
     options: CallOptions = {},
   ): Promise<unknown> {
     const order = { op: "method", handle: object.handle, name } as const;
-    return (await this.#returned(order, args, options, `${object.className}.${name}`)).value;
+    const returned = this.#returned(order, args, options, `${object.className}.${name}`);
+    return awaitedLater(returned.then(({ value }) => value));
   }
 
   /** Reads a property of an object that stays in the learner's process. */
@@ -245,7 +257,7 @@ export class Learner {
   async #returned(
     order: CallOrder,
     args: unknown[],
-    { expected, mistake }: CallOptions,
+    { expected, mistake, mistakeIf }: CallOptions,
     shown = order.name,
   ): Promise<{ value: unknown; isAsync: boolean }> {
     const reply = await this.#reply(order, args);
@@ -255,7 +267,11 @@ export class Learner {
         task: this.#task,
         expected,
       });
-      if (mistake && failure.facts.kind === "threw") failure.facts.mistake = mistake;
+      const isDeliberate = failure.facts.kind === "threw" && !isSlip(reply.error);
+      const known = mistakeIf && reply.error.classes.includes(mistakeIf[0])
+        ? mistakeIf[1]
+        : mistake;
+      if (isDeliberate && known) failure.facts.mistake ??= known;
       throw failure;
     }
     return {
@@ -370,6 +386,18 @@ const NEAR_MS = 50;
 function stateIn(answer: Answer): ChildState {
   if (!("state" in answer)) throw new Error("The host gave no state");
   return answer.state;
+}
+
+/** A promise that a test may await when it gets there: until then, its rejection is no accident. */
+function awaitedLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+/** Errors that say nothing of sockets: slips in the code, or something thrown that is no Error. */
+function isSlip({ classes, message }: WireError): boolean {
+  return classes.length === 0 || message.includes("call stack") ||
+    ["TypeError", "ReferenceError", "SyntaxError"].some((name) => classes.includes(name));
 }
 
 /** `bindTo("127.0.0.1", 8080)`. */

@@ -9,7 +9,7 @@ import type { Text } from "../../workbook/text.ts";
 import { ChildEndedError, OrderError } from "./child.ts";
 import { file, type Loaded } from "./exercise.ts";
 import { internetSocketsOf, socketsOf } from "./kernel.ts";
-import { endedEarly, replaced, threw, unhandled, waitingFor } from "./explain.ts";
+import { callEnds, endedEarly, replaced, threw, unhandled, waitingFor } from "./explain.ts";
 import { TaskFailure } from "./failure.ts";
 import { Learner } from "./learner.ts";
 import { Peers } from "./peer.ts";
@@ -188,7 +188,7 @@ export class Run {
     const step = this.#steps.at(-1);
     if (step) return step.expected;
     const call = this.#learner?.calling;
-    return call ? { en: `${call} ends`, ko: `${call} 호출이 끝남` } : this.#test.name;
+    return call ? callEnds(call) : this.#test.name;
   }
 
   #noteReplaced(failure: TaskFailure): void {

@@ -127,7 +127,6 @@ function describeEvent(event: WireEvent): string | undefined {
     case "exit":
       return `status ${event.code}`;
     case "unhandled":
-      return `${error?.name || "thrown"}: ${error?.message}`;
     case "fault":
     case "callback":
     case "replaced":

@@ -29,7 +29,7 @@ export function goldenText(result: LessonResult, { lang, lesson }: { lang: Lang;
 /** Numbers of four and five digits that may be ports, as PORT1, PORT2, … in the order of their appearance. */
 export function maskPorts(text: string): string {
   const seen = new Map<string, string>();
-  return text.replace(/(?<![\d.])\d{4,5}(?![\d.]*\d)/g, (number) => {
+  return text.replace(/(?<![\w.-])\d{4,5}(?![\w-]|\.\d)/g, (number) => {
     if (FIXED.has(number)) return number;
     const name = seen.get(number) ?? `PORT${seen.size + 1}`;
     seen.set(number, name);
