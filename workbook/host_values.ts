@@ -41,6 +41,8 @@ export interface SocketFacts {
 
 let factsOf: (value: object) => SocketFacts | undefined = () => undefined;
 let homeUrl = "";
+/** The same as stack traces show it: with spaces and letters of any script as they are. */
+let homeShown = "";
 
 /** Tells this module how to recognise sockets. */
 export function setSocketFacts(facts: (value: object) => SocketFacts | undefined): void {
@@ -50,6 +52,7 @@ export function setSocketFacts(facts: (value: object) => SocketFacts | undefined
 /** Tells this module which folder is the learner's, to find the learner's own lines in a stack. */
 export function setHome(url: string): void {
   homeUrl = url;
+  homeShown = decodeURIComponent(url);
 }
 
 /** Keeps `value` under a handle; the same object keeps its handle. */
@@ -209,9 +212,10 @@ function classesOf(error: object): string[] {
 /** The first place of a stack trace that lies in the learner's folder. */
 export function placeIn(stack: string): string | undefined {
   if (!homeUrl) return undefined;
-  const start = stack.indexOf(homeUrl);
+  const home = stack.includes(homeUrl) ? homeUrl : homeShown;
+  const start = stack.indexOf(home);
   if (start < 0) return undefined;
-  return /^[^\s:)]*:\d+:\d+/.exec(stack.slice(start + homeUrl.length))?.[0];
+  return /^[^\s:)]*:\d+:\d+/.exec(stack.slice(start + home.length))?.[0];
 }
 
 function safely<T>(get: () => T): T | undefined {

@@ -26,6 +26,9 @@ export const SUITE_ENV = {
   importMap: "WORKBOOK_SUITE_IMPORT_MAP",
 } as const;
 
+/** A process that gets no processor time has its deadlines stretched, but to no more than so many times. */
+export const MOST_STRETCH = 6;
+
 /** One line of what happened on the wire. */
 export interface TranscriptStep {
   step: number;

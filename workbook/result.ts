@@ -94,13 +94,14 @@ export function taskResult(
   { mistakes, lang }: { mistakes: Map<string, MistakeInfo>; lang: Lang },
 ): TaskResult {
   const planned = plan.filter((test) => test.task === info.task);
-  const tests = planned.map(({ index, name }): TestResult => {
+  const tests = planned.map(({ task, index, name: text }): TestResult => {
     const record = records.get(index);
+    const name = `task ${task}: ${text[lang]}`;
     if (!record) {
-      return { name: name[lang], status: "error", duration_ms: 0, message: NOT_RUN[lang] };
+      return { name, status: "error", duration_ms: 0, message: NOT_RUN[lang] };
     }
     return {
-      name: name[lang],
+      name,
       status: record.status,
       duration_ms: record.durationMs,
       ...(record.failure && failureFields(record, record.failure, mistakes, lang)),

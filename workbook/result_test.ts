@@ -113,7 +113,7 @@ Deno.test("taskResult() tells the mistake with its line, in the language asked f
   for (const lang of LANGUAGES) {
     const [test] = taskResult(first, failing, { mistakes: MISTAKES, lang }).tests;
     assertEquals(test, {
-      name: { en: "test 0", ko: "테스트 0" }[lang],
+      name: { en: "task 1: test 0", ko: "task 1: 테스트 0" }[lang],
       status: "fail",
       duration_ms: 10,
       message: failureMessage(failure, lang),

@@ -8,7 +8,13 @@
  */
 
 import { RECORD_MARK } from "./protocol.ts";
-import { type PlannedTest, SUITE_ENV, type SuiteRecord, type TestRecord } from "./records.ts";
+import {
+  MOST_STRETCH,
+  type PlannedTest,
+  SUITE_ENV,
+  type SuiteRecord,
+  type TestRecord,
+} from "./records.ts";
 import type { Text } from "./text.ts";
 
 /** Which suite is run on what. */
@@ -84,6 +90,7 @@ class Suite {
   #printed = "";
   #ended = false;
   #late = false;
+  #broken = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -101,6 +108,7 @@ class Suite {
     this.#process = process;
     const stop = () => this.stop();
     signal?.addEventListener("abort", stop);
+    if (signal?.aborted) stop();
     this.#giveTime(limits?.startMs ?? START_MS);
     try {
       const [status] = await Promise.all([
@@ -170,9 +178,19 @@ class Suite {
       const lines = text.split("\n");
       text = lines.pop()!;
       for (const line of lines) {
-        if (line.startsWith(mark)) this.#take(JSON.parse(line.slice(mark.length)));
+        if (line.startsWith(mark)) this.#read(line.slice(mark.length));
         else if (line.trim()) this.#print(line);
       }
+    }
+  }
+
+  /** A record that came in pieces is no record: the test that it tells of then has none. */
+  #read(line: string): void {
+    try {
+      this.#take(JSON.parse(line));
+    } catch {
+      this.#broken = true;
+      this.#print(`error: a record is broken: ${line}`);
     }
   }
 
@@ -194,7 +212,7 @@ class Suite {
           deadlines.set(task, Math.max(deadlineMs, deadlines.get(task) ?? 0));
         }
         const total = [...deadlines.values()].reduce((sum, ms) => sum + ms, 0);
-        return this.#giveTime(total + (this.#request.limits?.slackMs ?? SLACK_MS));
+        return this.#giveTime(total * MOST_STRETCH + (this.#request.limits?.slackMs ?? SLACK_MS));
       }
       case "child":
         this.#pids.add(record.pid);
@@ -225,7 +243,7 @@ class Suite {
     }
     const { tests, plan } = this.report;
     const failed = [...tests.values()].some((test) => test.status !== "pass");
-    const asDeclared = this.#ended && tests.size === plan.length;
+    const asDeclared = this.#ended && !this.#broken && tests.size === plan.length;
     if (asDeclared && code === (failed ? 1 : 0)) return undefined;
     const detail = lastErrorLine(this.#printed);
     return {
@@ -238,7 +256,9 @@ class Suite {
 }
 
 function lastErrorLine(printed: string): string {
-  const line = printed.split("\n").find((line) => /error/i.test(line))?.trim();
+  const lines = printed.split("\n").map((line) => line.trim());
+  const line = lines.find((line) => /^error: (?!Test failed)/i.test(line)) ??
+    lines.find((line) => /error/i.test(line));
   return line ? `: ${line}` : "";
 }
 

@@ -69,7 +69,7 @@ export function viewTask(task: TaskResult, options: ViewOptions): string {
   const text = task.status === "pass" || !shown ||
       [...WHOLE_FILE, "missing"].includes(shown.kind ?? "")
     ? task.title
-    : shown.name.replace(/^task \d+: /i, "");
+    : withoutTask(shown.name);
   const room = screen.columns - unicodeWidth(points) - 1;
   const [first = "", ...rest] = wrap(`${mark} ${label}${text}`, room, 2);
   const lines = [
@@ -122,10 +122,16 @@ function viewFailure(task: TaskResult, test: TestResult, { screen, lang }: ViewO
   if (![...WHOLE_FILE, "missing"].includes(test.kind ?? "")) {
     for (const other of others.slice(0, 4)) {
       if (other.kind === "not-run") continue;
-      lines.push(...indented(`${WORDS.also[lang]} ${other.name}`, screen, 2, "dim"));
+      const name = withoutTask(other.name);
+      lines.push(...indented(`${WORDS.also[lang]} ${name}`, screen, 2, "dim"));
     }
   }
   return lines;
+}
+
+/** The name of a test without the number of its task, which stands before it already. */
+function withoutTask(name: string): string {
+  return name.replace(/^task \d+: /, "");
 }
 
 function viewTranscript(test: TestResult, screen: Screen, lang: Lang): string[] {
@@ -148,7 +154,7 @@ function viewTranscript(test: TestResult, screen: Screen, lang: Lang): string[] 
 }
 
 function viewOutput(task: TaskResult, { screen, lang }: ViewOptions): string[] {
-  const printed = harmless(task.output).replace(/\n+$/, "").split("\n");
+  const printed = harmless(task.output).replaceAll("\t", "    ").replace(/\n+$/, "").split("\n");
   const left = printed.length - SHOWN_OUTPUT_LINES;
   const more = lang === "ko" ? `… (${left}줄 더)` : `… (${left} more lines)`;
   const shown = left > 0 ? [...printed.slice(0, SHOWN_OUTPUT_LINES), more] : printed;

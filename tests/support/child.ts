@@ -76,7 +76,8 @@ function command(exerciseDir: string): Deno.Command {
   const packages = importMap
     ? ["--no-config", `--import-map=${importMap}`]
     : [`--config=${fromFileUrl(new URL("../../deno.json", import.meta.url))}`];
-  const readable = [exerciseDir, ...(importMap ? foldersOf(importMap) : [])];
+  // Its own folder is where it starts: a path with a comma in it cannot be named here.
+  const readable = [".", ...(importMap ? foldersOf(importMap) : [])];
   const args = [
     "run",
     "--no-check",
@@ -91,10 +92,12 @@ function command(exerciseDir: string): Deno.Command {
     fromFileUrl(hostFile),
   ];
   const options = {
+    cwd: exerciseDir,
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    // A package.json beside the exercise is none of ours.
+    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", DENO_NO_PACKAGE_JSON: "1" },
   } as const;
   if (Deno.build.os !== "linux") return new Deno.Command(Deno.execPath(), { ...options, args });
   return new Deno.Command("/bin/sh", {

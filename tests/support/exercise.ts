@@ -41,7 +41,7 @@ function start(): Loaded {
   const child = new Child(dir);
   report({ record: "child", pid: child.pid });
   child.ended.then(() => report({ record: "reaped", pid: child.pid }));
-  const url = new URL(`file://${encodeURI(path)}`).href;
+  const url = new URL(`file://${path.split("/").map(encodeURIComponent).join("/")}`).href;
   const exports = child.ready.then(() => child.order({ op: "load", url })).then((answer) => {
     if (!answer.ok) throw notLoaded(answer.error, file);
     return "exports" in answer ? answer.exports : [];

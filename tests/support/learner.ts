@@ -396,8 +396,10 @@ function awaitedLater<T>(promise: Promise<T>): Promise<T> {
 
 /** Errors that say nothing of sockets: slips in the code, or something thrown that is no Error. */
 function isSlip({ classes, message }: WireError): boolean {
-  return classes.length === 0 || message.includes("call stack") ||
-    ["TypeError", "ReferenceError", "SyntaxError"].some((name) => classes.includes(name));
+  return classes.length === 0 ||
+    ["ReferenceError", "SyntaxError"].some((c) => classes.includes(c)) ||
+    /call stack|is not a (function|constructor)|is not iterable|Cannot (read|set) properties/
+      .test(message);
 }
 
 /** `bindTo("127.0.0.1", 8080)`. */

@@ -9,6 +9,7 @@ import type { Text } from "../../workbook/text.ts";
 import { ChildEndedError, OrderError } from "./child.ts";
 import { file, type Loaded } from "./exercise.ts";
 import { internetSocketsOf, socketsOf } from "./kernel.ts";
+import { startFairClock } from "./fair_clock.ts";
 import { callEnds, endedEarly, replaced, threw, unhandled, waitingFor } from "./explain.ts";
 import { TaskFailure } from "./failure.ts";
 import { Learner } from "./learner.ts";
@@ -69,28 +70,30 @@ export class Run {
   }
 
   /** Runs the test until it passes, fails, or its time is over. */
-  async finish(begin: number, timeMs: number): Promise<void> {
-    const story = this.#story(begin);
+  async finish(timeMs: number): Promise<void> {
+    const story = this.#story();
     const { promise: timeUp, resolve: ring } = Promise.withResolvers<"time is up">();
     let answered = false;
-    const ping = setTimeout(() => {
+    const ping = () => {
       this.#loaded.child.order({ op: "state" }).then(() => answered = true, () => {});
-    }, Math.max(0, timeMs - PING_BEFORE_MS));
-    const timer = setTimeout(() => ring("time is up"), timeMs);
+    };
+    const stopClock = startFairClock(this.#loaded.child.pid, [
+      { atMs: timeMs - PING_BEFORE_MS, ring: ping },
+      { atMs: timeMs, ring: () => ring("time is up") },
+    ]);
     try {
       if (await Promise.race([story, timeUp]) === undefined) return;
     } catch (error) {
       throw await this.#better(error);
     } finally {
-      clearTimeout(ping);
-      clearTimeout(timer);
+      stopClock();
     }
     story.catch(() => {});
     this.hung = true;
     throw this.#hang(timeMs, answered ? await this.#soon({ op: "state" }) : undefined);
   }
 
-  async #story(begin: number): Promise<void> {
+  async #story(): Promise<void> {
     const exports = await this.#loaded.exports;
     this.loading = false;
     this.#socketsBefore = socketsOf(this.#loaded.child.pid);
@@ -110,7 +113,7 @@ export class Run {
       step: (expected, run, mistake) => this.#step(expected, run, mistake),
     };
     await Promise.race([this.#test.run(context), failed]);
-    await this.#expectNothingLeft(learner, begin);
+    await this.#expectNothingLeft(learner);
   }
 
   async #step<T>(expected: Text, run: () => Promise<T>, mistake?: string): Promise<T> {
@@ -123,7 +126,7 @@ export class Run {
   }
 
   /** Ends what the test holds, and fails if the learner's code keeps a socket or lost an error. */
-  async #expectNothingLeft(learner: Learner, begin: number): Promise<void> {
+  async #expectNothingLeft(learner: Learner): Promise<void> {
     this.peers.release();
     let state = await learner.tidy();
     if (learner.unhandled.length > 0) {
@@ -133,15 +136,17 @@ export class Run {
         mistake: this.#test.unhandled,
       });
     }
-    const patience = Math.max(LEAK_PATIENCE_MS, (performance.now() - begin) / 2);
-    const until = performance.now() + patience;
     const leaked = () => state.open.filter((socket) => socket.origin === "made");
     const { pid } = this.#loaded.child;
     const counted = () => internetSocketsOf(pid, this.#socketsBefore);
-    while ((leaked().length > 0 || counted() > 0) && performance.now() < until) {
+    let patient = true;
+    const lose = () => patient = false;
+    const stopClock = startFairClock(pid, [{ atMs: LEAK_PATIENCE_MS, ring: lose }]);
+    while ((leaked().length > 0 || counted() > 0) && patient) {
       await new Promise((resolve) => setTimeout(resolve, 10));
       state = await learner.rest();
     }
+    stopClock();
     if (leaked().length === 0 && counted() === 0) return;
     throw new TaskFailure({
       kind: "leak",
@@ -228,8 +233,7 @@ export class Run {
 
   #hang(timeMs: number, state: ChildState | undefined): TaskFailure {
     const step = this.#steps.at(-1);
-    const seconds = Math.round(timeMs / 100) / 10;
-    const total = this.#test.deadlineMs / 1000;
+    const seconds = timeMs / 1000;
     const waits = waitingFor(state);
     const failure = new TaskFailure({
       kind: this.loading ? "load" : "hang",
@@ -238,8 +242,8 @@ export class Run {
       notes: [
         ...waits.slice(1),
         {
-          en: `Stopped after ${total} s${seconds < total ? " for the whole task" : ""}.`,
-          ko: `${total}초${seconds < total ? "(과제 전체)" : ""} 뒤에 멈췄습니다.`,
+          en: `Stopped after ${seconds} s.`,
+          ko: `${seconds}초 뒤에 멈췄습니다.`,
         },
       ],
       mistake: step?.mistake,
@@ -254,7 +258,11 @@ export class Run {
     body: { op: "state" } | { op: "rest"; timersWithinMs: number },
   ): Promise<ChildState | undefined> {
     const { promise: late, resolve } = Promise.withResolvers<undefined>();
-    const timer = setTimeout(() => resolve(undefined), PING_BEFORE_MS);
+    const { pid } = this.#loaded.child;
+    const stopClock = startFairClock(pid, [{
+      atMs: PING_BEFORE_MS,
+      ring: () => resolve(undefined),
+    }]);
     const answer = this.#loaded.child.order(body).then(
       (answer) => "state" in answer ? answer.state : undefined,
       async (error) => {
@@ -262,7 +270,7 @@ export class Run {
         return undefined;
       },
     );
-    return await Promise.race([answer, late]).finally(() => clearTimeout(timer));
+    return await Promise.race([answer, late]).finally(stopClock);
   }
 }
 

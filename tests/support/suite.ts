@@ -2,8 +2,8 @@
  * What a graded suite is written with: `task()` declares one test of one task.
  *
  * Each task gets a process of the learner's, shared by its tests as long as they pass; the next task's
- * process starts while this one's runs. All tests of a task share its deadline, and a test that had to be
- * stopped is the last one of its task. Every test, also one that was stopped, is reported to the runner.
+ * process starts while this one's runs. Each test has the task's deadline, and a test that had to be stopped is
+ * the last one of its task, so that a task which hangs is told within its deadline. Every test, also one that was stopped, is reported to the runner.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export type { TestContext } from "./run.ts";
 export interface TaskOptions {
   /** The mistakes that this test tells by name. */
   catches?: string[];
-  /** Time for all tests of the task, in milliseconds; the longest of its tests counts. */
+  /** The task's deadline, in milliseconds, as its process gets them. */
   deadlineMs?: number;
   /** The mistake that a socket left open shows. */
   leak?: string;
@@ -42,8 +42,6 @@ interface Declared extends RunnableTest {
 
 /** A task's time unless it says otherwise, in milliseconds. */
 const DEADLINE_MS = 2_000;
-/** A test is given at least this much, however much of the task's time the tests before it took. */
-const LEAST_MS = 300;
 /** How long the machine may take to start a process: a fault of the machine's, not of the learner's. */
 const START_MS = 20_000;
 
@@ -81,7 +79,6 @@ export function task(
 
 /** What the tests of a task share. */
 interface TaskState {
-  usedMs: number;
   /** One of its tests had to be stopped: it is over. */
   stopped: boolean;
   output: string;
@@ -92,7 +89,7 @@ const states = new Map<number, TaskState>();
 let loadHangs: TaskFailure | undefined;
 
 function stateOf(task: number): TaskState {
-  const state = states.get(task) ?? { usedMs: 0, stopped: false, output: "" };
+  const state = states.get(task) ?? { stopped: false, output: "" };
   states.set(task, state);
   return state;
 }
@@ -193,10 +190,9 @@ async function runTest(test: Declared, transcript: Transcript): Promise<void> {
   const isLast = !remaining().some(({ task }) => task !== test.task);
   const loaded = await takeProcess(test.task, isLast);
   await machineStarts(loaded.child);
-  const begin = performance.now();
   const run = new Run(test, loaded, transcript);
   try {
-    await run.finish(begin, Math.max(LEAST_MS, test.deadlineMs - state.usedMs));
+    await run.finish(test.deadlineMs);
   } catch (error) {
     if (run.hung) {
       state.stopped = true;
@@ -205,7 +201,6 @@ async function runTest(test: Declared, transcript: Transcript): Promise<void> {
     await dropChild(test.task);
     throw error;
   } finally {
-    state.usedMs += performance.now() - begin;
     run.peers.release();
   }
 }

@@ -19,11 +19,15 @@ export function goldenPath(root: string, slug: string, name: string, lang: Lang)
 }
 
 /** What the terminal shows of the failing tasks, the same in every run. */
-export function goldenText(result: LessonResult, { lang, lesson }: { lang: Lang; lesson: number }) {
+export function goldenText(
+  result: LessonResult,
+  { lang, lesson, folder }: { lang: Lang; lesson: number; folder: string },
+): string {
   const failing = result.tasks.filter((task) => task.status !== "pass" || task.output.trim());
   const view = { screen: SCREEN, lang, lesson, told: new Set<string>() };
   const shown = failing.map((task) => viewTask(task, view));
-  return `${maskPorts(shown.join("\n").trimEnd())}\n`;
+  const text = shown.join("\n").trimEnd().replaceAll(folder, "FOLDER");
+  return `${maskPorts(text)}\n`;
 }
 
 /** Numbers of four and five digits that may be ports, as PORT1, PORT2, … in the order of their appearance. */

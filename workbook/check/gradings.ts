@@ -49,8 +49,8 @@ export async function gradeSubmission(
       report,
       result: en,
       texts: {
-        en: goldenText(en, { lang: "en", lesson: lesson.number }),
-        ko: goldenText(ko, { lang: "ko", lesson: lesson.number }),
+        en: goldenText(en, { lang: "en", lesson: lesson.number, folder }),
+        ko: goldenText(ko, { lang: "ko", lesson: lesson.number, folder }),
       },
     };
   } finally {

@@ -88,6 +88,11 @@ export function wholeNumber(text: string | undefined, name: string, low: number)
 export function userPath(path: string): string {
   if (/^(\/|[A-Za-z]:[\\/])/.test(path)) return path.replace(/(?<=.)[\\/]+$/, "");
   const base = Deno.env.get("INIT_CWD") ?? Deno.cwd();
-  const url = new URL(encodeURI(path).replace(/\/+$/, ""), `file://${encodeURI(base)}/`);
+  const url = new URL(`./${encoded(path).replace(/\/+$/, "")}`, `file://${encoded(base)}/`);
   return decodeURIComponent(url.pathname).replace(/(?<=.)\/+$/, "");
+}
+
+/** A path in which every sign that means something in an address is encoded. */
+function encoded(path: string): string {
+  return path.split("/").map(encodeURIComponent).join("/");
 }

@@ -34,7 +34,7 @@ export async function testCommand(args: string[], root: string): Promise<number>
     ["format", () => deno("fmt", "--check")],
     ["lint", () => deno("lint", "--quiet")],
     ["types", async () => deno("check", "--quiet", "--no-lock", ...mapped, ...await sources(root))],
-    ["unit tests", () => unitTests(root, mapped)],
+    ["unit tests", () => unitTests(root, importMap)],
     ["lessons", async () => {
       const { passed, problems } = await runCheck(root);
       for (const problem of problems) console.log(`  ✗ ${problem}`);
@@ -86,7 +86,8 @@ async function runDeno(root: string, args: string[]): Promise<Count> {
   return { passed: 0, failed: 1 };
 }
 
-async function unitTests(root: string, mapped: string[]): Promise<Count> {
+async function unitTests(root: string, importMap: string | undefined): Promise<Count> {
+  const mapped = importMap ? [`--import-map=${importMap}`] : [];
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       "test",
@@ -100,7 +101,12 @@ async function unitTests(root: string, mapped: string[]): Promise<Count> {
     ],
     cwd: root,
     stdin: "null",
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
+    env: {
+      NO_COLOR: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      // Tests that start the program need to know which library is in force.
+      ...(importMap && { [SUITE_ENV.importMap]: importMap }),
+    },
   }).output();
   const text = new TextDecoder().decode(stdout);
   const [, passed, failed] = /(\d+) passed[^|]*\| (\d+) failed/.exec(text) ?? [];

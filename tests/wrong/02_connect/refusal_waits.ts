@@ -42,7 +42,7 @@ export async function connectWithin(
       return await Deno.connect({ hostname: hostname, port: port, signal: signal });
     } catch {
       // maybe the server is still starting, try again
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 30_000));
     }
   }
   throw new Deno.errors.TimedOut(target + " did not answer in " + timeoutMs + " ms");

@@ -1,0 +1,110 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { showMarkdown } from "./hint.ts";
+
+const README =
+  "# Lesson 1: Sockets\n\n## Task 1: First (1 point)\n\n## Task 2: Second (2 points)\n";
+const HINTS =
+  "# Hints\n\n## Task 1\n\n### Hint 1\n\nweak\n\n### Hint 2\n\nstronger\n\n```ts fragment\nlisten();\n```\n\n" +
+  "## Task 2\n\n### Hint 1\n\nother\n";
+
+/** A course of one lesson, with the program of this one. */
+async function course(): Promise<string> {
+  const root = await Deno.makeTempDir({ prefix: "workbook_hint_" });
+  const lesson = `${root}/lessons/01_sockets`;
+  await Deno.mkdir(lesson, { recursive: true });
+  for (const lang of ["", ".ko"]) {
+    await Deno.writeTextFile(`${lesson}/README${lang}.md`, README);
+    await Deno.writeTextFile(`${lesson}/hints${lang}.md`, HINTS);
+  }
+  return root;
+}
+
+async function hint(
+  root: string,
+  ...args: string[]
+): Promise<{ code: number; out: string; err: string }> {
+  const run = `const { hintCommand } = await import(${
+    JSON.stringify(new URL("hint.ts", import.meta.url).href)
+  });
+    const { CommandError } = await import(${
+    JSON.stringify(new URL("../errors.ts", import.meta.url).href)
+  });
+    try { Deno.exit(await hintCommand(Deno.args.slice(1), Deno.args[0])); }
+    catch (error) { if (!(error instanceof CommandError)) throw error; console.error(error.sentence.en); Deno.exit(2); }`;
+  const map = Deno.env.get("WORKBOOK_SUITE_IMPORT_MAP");
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-check",
+      "--no-lock",
+      "-A",
+      ...(map
+        ? [`--import-map=${map}`]
+        : [`--config=${new URL("../../deno.json", import.meta.url).pathname}`]),
+      `data:application/typescript,${encodeURIComponent(run)}`,
+      root,
+      ...args,
+    ],
+    env: { LANG: "C", LC_ALL: "C", NO_COLOR: "1" },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), err: text(stderr) };
+}
+
+Deno.test("hintCommand() gives one hint at a time, the weakest first, and says when there is no more", async () => {
+  const root = await course();
+  try {
+    const first = await hint(root, "1", "1");
+    assertEquals(first.code, 0);
+    assertStringIncludes(first.out, "Hint 1 of 2\nweak\n");
+    assert(!first.out.includes("stronger"));
+    const second = await hint(root, "1", "1");
+    assertStringIncludes(second.out, "Hint 2 of 2\nstronger\n\n    listen();");
+    assertStringIncludes((await hint(root, "1", "1")).out, "the last hint there is");
+    assertStringIncludes((await hint(root, "1", "2")).out, "other");
+    assertStringIncludes((await hint(root, "1", "1", "--again")).out, "Hint 1 of 2");
+    const all = await hint(root, "1", "1", "--all");
+    assert(all.out.includes("weak") && all.out.includes("stronger"));
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("hintCommand() sets a damaged memory aside and says so", async () => {
+  const root = await course();
+  try {
+    await Deno.mkdir(`${root}/.workbook`);
+    await Deno.writeTextFile(`${root}/.workbook/hints.json`, "{ damaged");
+    const { code, out, err } = await hint(root, "1", "1");
+    assertEquals(code, 0);
+    assertStringIncludes(out, "Hint 1 of 2");
+    assertStringIncludes(err, "was damaged");
+    assertEquals(await Deno.readTextFile(`${root}/.workbook/hints.json.damaged`), "{ damaged");
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("hintCommand() refuses what is no task, in one sentence", async () => {
+  const root = await course();
+  try {
+    for (const args of [[], ["9"], ["1", "7"], ["x"], ["1", "2", "3"]]) {
+      const { code, out, err } = await hint(root, ...args);
+      assertEquals([code, out], [2, ""], args.join(" "));
+      assertEquals(err.trim().split("\n").length, 1);
+    }
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("showMarkdown() wraps prose and leaves code as it is", () => {
+  const screen = { columns: 20, colours: false, isTerminal: false };
+  assertEquals(
+    showMarkdown(
+      'one two three four five six\nseven\n\n```ts\nconst longer = "than a line";\n```',
+      screen,
+    ),
+    'one two three four\nfive six seven\n\n    const longer = "than a line";',
+  );
+});
