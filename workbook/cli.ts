@@ -17,6 +17,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   check: async () => (await import("./commands/check.ts")).checkCommand,
   hint: async () => (await import("./commands/hint.ts")).hintCommand,
   lesson: async () => (await import("./commands/lesson.ts")).lessonCommand,
+  new: async () => (await import("./commands/new.ts")).newCommand,
   test: async () => (await import("./commands/test.ts")).testCommand,
 };
 

@@ -143,7 +143,7 @@ export class Learner {
    */
   call(name: string, args: unknown[] = [], options: CallOptions = {}): Promise<unknown> {
     const returned = this.#returned({ op: "call", name }, args, options);
-    return awaitedLater(returned.then(({ value }) => value));
+    return this.#watched(returned.then(({ value }) => value));
   }
 
   /** The same for a function whose contract is to return at once, not a promise. */
@@ -173,7 +173,7 @@ export class Learner {
     args: unknown[],
     { expected, mistake }: CallOptions & { expected: Text },
   ): Promise<WireError> {
-    return awaitedLater(this.#thrown(name, args, { expected, ...(mistake && { mistake }) }));
+    return this.#watched(this.#thrown(name, args, { expected, ...(mistake && { mistake }) }));
   }
 
   async #thrown(
@@ -224,7 +224,10 @@ export class Learner {
         mistake: mistake?.(),
       });
     }, (error) => {
-      if (mistake && error instanceof TaskFailure) error.facts.mistake ??= mistake();
+      if (error instanceof TaskFailure) {
+        if (whileItRuns) error.facts.expected ??= whileItRuns;
+        if (mistake) error.facts.mistake ??= mistake();
+      }
       throw error;
     });
     returned.catch(this.#failLater);
@@ -245,7 +248,13 @@ export class Learner {
   ): Promise<unknown> {
     const order = { op: "method", handle: object.handle, name } as const;
     const returned = this.#returned(order, args, options, `${object.className}.${name}`);
-    return awaitedLater(returned.then(({ value }) => value));
+    return this.#watched(returned.then(({ value }) => value));
+  }
+
+  /** A call that fails ends the test at once, also while the test waits for something else. */
+  #watched<T>(promise: Promise<T>): Promise<T> {
+    promise.catch(this.#failLater);
+    return promise;
   }
 
   /** Reads a property of an object that stays in the learner's process. */
@@ -386,12 +395,6 @@ const NEAR_MS = 50;
 function stateIn(answer: Answer): ChildState {
   if (!("state" in answer)) throw new Error("The host gave no state");
   return answer.state;
-}
-
-/** A promise that a test may await when it gets there: until then, its rejection is no accident. */
-function awaitedLater<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
 }
 
 /** Errors that say nothing of sockets: slips in the code, or something thrown that is no Error. */

@@ -109,11 +109,8 @@ export class Peers {
 
   /** Connects to the learner's listener. A refusal is thrown as it comes. */
   async connect(to: Endpoint): Promise<PeerConn> {
-    let from = "";
-    const shown = showAddr({ transport: "tcp", ...to });
-    this.#transcript.peer("connect", () => `${from ? `${from} → ` : ""}${shown}`);
+    this.#transcript.peer("connect", `→ ${showAddr({ transport: "tcp", ...to })}`);
     const conn = await Deno.connect({ hostname: to.hostname, port: to.port });
-    from = showAddr(conn.localAddr);
     return this.#track(new PeerConn(conn, this.#transcript));
   }
 
@@ -162,7 +159,7 @@ export class Peers {
   /** Connects and resets at once (RST, not FIN): what a crashed client or a port scanner looks like. */
   async connectAndReset(to: Endpoint): Promise<void> {
     const { connect } = await import("node:net");
-    this.#transcript.peer("connect", showAddr({ transport: "tcp", ...to }));
+    this.#transcript.peer("connect", `→ ${showAddr({ transport: "tcp", ...to })}`);
     await new Promise<void>((resolve, reject) => {
       const socket = connect(to.port, to.hostname, () => {
         this.#transcript.peer("reset", "RST");

@@ -16,7 +16,7 @@ interface Step {
   at: number;
   who: "you" | "peer";
   event: string;
-  detail: () => string;
+  detail: string;
 }
 
 const MAX_STEPS = 30;
@@ -31,23 +31,18 @@ export class Transcript {
   /** The error that comes next is one that the test ordered. */
   #isMade = false;
 
-  /** Notes what a peer of the suite's is about to do. `detail` may be completed later. */
-  peer(event: string, detail: string | (() => string) = ""): void {
+  /** Notes what a peer of the suite's is about to do. */
+  peer(event: string, detail = ""): void {
     this.#add("peer", event, detail);
   }
 
   /** Notes what the suite asks of the learner's code. */
-  you(event: string, detail: string | (() => string) = ""): void {
+  you(event: string, detail = ""): void {
     this.#add("you", event, detail);
   }
 
-  #add(who: "you" | "peer", event: string, detail: string | (() => string)): void {
-    this.#steps.push({
-      at: now(),
-      who,
-      event,
-      detail: typeof detail === "string" ? () => detail : detail,
-    });
+  #add(who: "you" | "peer", event: string, detail: string): void {
+    this.#steps.push({ at: now(), who, event, detail });
   }
 
   /** Notes what the learner's code did. */
@@ -57,7 +52,7 @@ export class Transcript {
     const described = describeEvent(event);
     if (described === undefined) return;
     const detail = `${described}${made}`;
-    this.#steps.push({ at: event.at, who: "you", event: event.event, detail: () => detail });
+    this.#steps.push({ at: event.at, who: "you", event: event.event, detail });
   }
 
   /** The steps in order; of a long story the beginning and the end. */
@@ -67,7 +62,7 @@ export class Transcript {
       step: i + 1,
       who,
       event,
-      detail: detail(),
+      detail,
     }));
     if (told.length <= MAX_STEPS) return told;
     return [...told.slice(0, 12), ...told.slice(12 - MAX_STEPS)];

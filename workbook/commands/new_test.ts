@@ -1,0 +1,108 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { CommandError } from "../errors.ts";
+import { SUITE_ENV } from "../records.ts";
+import { newCommand } from "./new.ts";
+
+const root = decodeURIComponent(new URL("../..", import.meta.url).pathname).replace(/\/$/, "");
+
+/** A copy of what a lesson needs, with no lesson in it. */
+async function emptyCourse(): Promise<string> {
+  const folder = await Deno.makeTempDir({ prefix: "workbook_new_" });
+  for (
+    const path of [
+      "workbook",
+      "workbook/check",
+      "workbook/commands",
+      "workbook/std",
+      "tests/support",
+    ]
+  ) {
+    await Deno.mkdir(`${folder}/${path}`, { recursive: true });
+    for await (const { name, isFile } of Deno.readDir(`${root}/${path}`)) {
+      if (isFile) await Deno.copyFile(`${root}/${path}/${name}`, `${folder}/${path}/${name}`);
+    }
+  }
+  await Deno.mkdir(`${folder}/lessons`);
+  for (const name of ["deno.json", "README.md", "README.ko.md"]) {
+    await Deno.copyFile(`${root}/${name}`, `${folder}/${name}`);
+  }
+  // The front page of this course shows a lesson that the copy has not.
+  for (const name of ["README.md", "README.ko.md"]) {
+    const text = await Deno.readTextFile(`${folder}/${name}`);
+    await Deno.writeTextFile(`${folder}/${name}`, text.replaceAll("text golden:", "text norun:"));
+  }
+  return folder;
+}
+
+async function check(folder: string, ...args: string[]): Promise<string> {
+  const map = Deno.env.get(SUITE_ENV.importMap);
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-check",
+      "--no-lock",
+      "-A",
+      ...(map ? [`--import-map=${map}`] : []),
+      `${folder}/workbook/cli.ts`,
+      "check",
+      ...args,
+    ],
+    cwd: folder,
+    env: { NO_COLOR: "1" },
+  }).output();
+  return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
+
+Deno.test("newCommand() makes a lesson that passes the check as it stands, and touches deno.json only for its task", async () => {
+  const folder = await emptyCourse();
+  try {
+    const before = await Deno.readTextFile(`${folder}/deno.json`);
+    assertEquals(await newCommand(["12", "multi_cast"], folder), 0);
+    const after = await Deno.readTextFile(`${folder}/deno.json`);
+    const line = '    "lesson12": "deno run --cached-only -A workbook/main.ts lesson 12",\n';
+    assertEquals(after.replace(line, ""), before);
+    assertEquals(after.includes(line), true);
+    await check(folder, "--update");
+    assertEquals(await check(folder), "6 gradings of 6 submissions, 0 problems\n");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("newCommand() refuses a number in use or a name that is none, and leaves nothing behind", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "workbook_new_" });
+  try {
+    await Deno.mkdir(`${folder}/lessons/03_here`, { recursive: true });
+    for (
+      const args of [
+        ["3", "again"],
+        ["03", "again"],
+        ["x", "name"],
+        ["4", "Name"],
+        ["4", "../up"],
+        ["4"],
+        [],
+      ]
+    ) {
+      await assertRejects(() => newCommand(args, folder), CommandError);
+    }
+    const left = await Array.fromAsync(Deno.readDir(folder));
+    assertEquals(left.map(({ name }) => name), ["lessons"]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("newCommand() takes back what it wrote when a file of the lesson exists already", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "workbook_new_" });
+  try {
+    await Deno.mkdir(`${folder}/lessons`);
+    await Deno.mkdir(`${folder}/solutions/04_four`, { recursive: true });
+    await Deno.writeTextFile(`${folder}/solutions/04_four/exercise.ts`, "mine");
+    await assertRejects(() => newCommand(["4", "four"], folder), CommandError);
+    assertEquals(await Array.fromAsync(Deno.readDir(`${folder}/lessons`)), []);
+    assertEquals(await Deno.readTextFile(`${folder}/solutions/04_four/exercise.ts`), "mine");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
