@@ -37,7 +37,9 @@ function at(error: WireError): string {
 /** `TypeError: x is not a function (exercise.ts:3:7)`. */
 export function showError(error: WireError): string {
   if (error.thrown) return showValue(decodeValue(error.thrown));
-  return `${error.name}: ${error.message}${at(error)}`;
+  // Where the stack happened to be full says nothing.
+  const where = error.message.includes("call stack") ? "" : at(error);
+  return `${error.name}: ${error.message}${where}`;
 }
 
 /** A value as it is shown to the learner. */

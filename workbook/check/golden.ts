@@ -67,7 +67,7 @@ export async function goldenProblems(
     } else {
       const at = kept === undefined
         ? "is missing"
-        : `differs\n${firstDifference(kept, texts[lang])}`;
+        : `differs\n${firstDifference(withoutSteps(kept), withoutSteps(texts[lang]))}`;
       problems.push(`tests/golden/${slug}/${submission.name}.${lang}.txt ${at}`);
     }
   }
