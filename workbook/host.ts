@@ -37,6 +37,7 @@ const decoder = new TextDecoder();
 const toText = decoder.decode.bind(decoder);
 const exit = Deno.exit;
 const bytesClass = Uint8Array;
+const promiseClass = Promise;
 
 /** The first line of standard input: the word that marks this child's own lines. */
 let word = "";
@@ -110,7 +111,7 @@ function makeCallback(): (...args: unknown[]) => Promise<void> {
     emit({ event: "callback", handle, call, args: args.map((arg) => encode(arg)) });
     const message = throwsSync.get(handle);
     if (message !== undefined) throw new Error(message);
-    return new Promise((resolve, reject) => {
+    return new promiseClass<void>((resolve, reject) => {
       settlers.set(`${handle} ${call}`, ({ throws }) => {
         if (throws === undefined) resolve();
         else reject(new Error(throws));
@@ -199,8 +200,11 @@ async function obey(order: Order): Promise<void> {
   }
 }
 
-/** Keeps the learner's code from taking the orders, and from missing what ends the process. */
+/** Keeps the learner's code from what the host needs: its tools, its orders, and what ends the process. */
 function guardProcess(): void {
+  pinTools();
+  // They outlive the process, and a worker would run beside what is watched.
+  for (const name of ["localStorage", "caches", "Worker"]) Reflect.deleteProperty(globalThis, name);
   const closed = { read: () => Promise.resolve(null), readSync: () => null, close() {} };
   Object.defineProperty(Deno, "stdin", { value: closed, configurable: true });
   Deno.exit = (code?: number): never => {
@@ -216,6 +220,27 @@ function guardProcess(): void {
     event.preventDefault();
     emit({ event: "unhandled", error: encodeError(event.error) });
   });
+}
+
+/** Makes fast what would let the exercise read or change the host's lines while they are written. */
+function pinTools(): void {
+  const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
+  for (const name of ["length", "buffer", "byteLength", "byteOffset"]) {
+    const getter = Object.getOwnPropertyDescriptor(typedArray, name)!;
+    Object.defineProperty(typedArray, name, { ...getter, configurable: false });
+  }
+  for (const prototype of [Object.prototype, Array.prototype]) {
+    // Assigning toJSON to an object of one's own still works; giving one to all objects does not.
+    Object.defineProperty(prototype, "toJSON", {
+      configurable: false,
+      get: () => undefined,
+      set(this: object, value: unknown) {
+        if (this === prototype) return;
+        const own = { value, writable: true, enumerable: true, configurable: true };
+        Object.defineProperty(this, "toJSON", own);
+      },
+    });
+  }
 }
 
 const chunk = new Uint8Array(65536);

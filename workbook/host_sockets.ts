@@ -50,6 +50,7 @@ let events = 0;
 let limits: Limits = {};
 let faults: Fault[] = [];
 let report: (event: WireEvent) => void = () => {};
+const promiseClass = Promise;
 const originalTimers = { setTimeout, clearTimeout, setImmediate };
 
 /** Sends an event to the suite. */
@@ -104,7 +105,7 @@ export async function rest(ms: number): Promise<void> {
   await turns();
   const near = [...timers.values()].filter((delay) => delay <= ms);
   if (near.length > 0) {
-    await new Promise((resolve) => originalTimers.setTimeout(resolve, Math.max(...near) + 1));
+    await new promiseClass((resolve) => originalTimers.setTimeout(resolve, Math.max(...near) + 1));
     await turns();
   }
   events = 0;
@@ -113,7 +114,7 @@ export async function rest(ms: number): Promise<void> {
 /** Lets what is ready happen. A timer of 0 ms would take two milliseconds for the same. */
 async function turns(): Promise<void> {
   for (let i = 0; i < 3; i++) {
-    await new Promise<void>((resolve) => originalTimers.setImmediate(resolve));
+    await new promiseClass<void>((resolve) => originalTimers.setImmediate(resolve));
   }
 }
 

@@ -94,7 +94,8 @@ export function encode(value: unknown, depth = 0): WireValue {
   try {
     return encodeUnsafe(value, depth);
   } catch (error) {
-    return { is: "cut", text: `(cannot be shown: ${textOf(error)})` };
+    const why = error instanceof errorClass ? safeText(() => error.message) : textOf(error);
+    return { is: "cut", text: `(cannot be shown: ${why})` };
   }
 }
 

@@ -42,7 +42,8 @@ export async function typeErrors(
     signal?: AbortSignal;
   },
 ): Promise<TypeErrors> {
-  const source = await Deno.readFile(exercise).catch(() => undefined);
+  const info = await Deno.stat(exercise).catch(() => undefined);
+  const source = info?.isFile ? await Deno.readFile(exercise).catch(() => undefined) : undefined;
   if (!source || source.length === 0) return { shown: [], left: 0 };
   const key = await keyOf(source);
   if (await isKnownGood(root, key)) return { shown: [], left: 0 };

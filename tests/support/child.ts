@@ -11,11 +11,11 @@
 import {
   type Answer,
   RECORD_MARK,
-  type Reply,
   type WireError,
   type WireEvent,
 } from "../../workbook/protocol.ts";
 import type { Order } from "../../workbook/protocol.ts";
+import { isReply } from "../../workbook/protocol_check.ts";
 import { SUITE_ENV } from "../../workbook/records.ts";
 
 /** An order without its number. */
@@ -53,6 +53,8 @@ export const FLOOD_MIB = 8;
 /** A protocol line may not be longer than this many bytes. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
 
+/** Lines of a stack trace that lie in the workbook, and say nothing to the learner. */
+const HOST_FRAME = /^ +at [^\n]*\/workbook\/host\w*\.ts:\d+:\d+\)?( \{)?\n/gm;
 /** How V8 begins its last words. */
 const CRASH_REPORT =
   /\n*(<--- Last few GCs|#\n# Fatal|=+\nDeno has panicked|thread '.*' panicked|memory allocation of \d)/;
@@ -139,6 +141,8 @@ export class Child {
   printedBytes = 0;
   /** It printed so much that it was stopped. */
   flooded = false;
+  /** It said what no host says: the exercise has changed the host's tools. It was stopped. */
+  tampered = false;
   /** How it ended, once it has. */
   end: ChildEnd | undefined;
   /** Settles when it has ended and been reaped. Never rejects. */
@@ -189,7 +193,7 @@ export class Child {
 
   /** What the exercise printed, cut at a limit, without the engine's own report of a crash. */
   get output(): string {
-    const text = this.#keptText();
+    const text = this.#keptText().replace(HOST_FRAME, "");
     const left = this.printedBytes - this.#keptBytes;
     const crash = text.search(CRASH_REPORT);
     if (crash >= 0) return text.slice(0, crash);
@@ -314,11 +318,15 @@ export class Child {
   #take(parts: Uint8Array[], skip: number): void {
     const decoder = new TextDecoder();
     const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
-    let reply: Reply;
+    let reply: unknown;
     try {
       reply = JSON.parse(text.slice(skip));
     } catch {
-      return;
+      // Not a reply.
+    }
+    if (!isReply(reply)) {
+      this.tampered = true;
+      return this.killNow();
     }
     if ("ready" in reply) this.#isReady.resolve();
     else if ("event" in reply) {

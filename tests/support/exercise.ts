@@ -31,6 +31,8 @@ function lessonDirOf(suite: string): string {
 function readExercise(): ExerciseFile & { exists: boolean } {
   const label = Deno.env.get(SUITE_ENV.label) ?? path.split("/").slice(-3).join("/");
   try {
+    // A pipe or a device in its place would be read for ever.
+    if (!Deno.statSync(path).isFile) return { label, source: "", exists: false };
     return { label, source: Deno.readTextFileSync(path), exists: true };
   } catch {
     return { label, source: "", exists: false };

@@ -361,8 +361,9 @@ export function callEnds(call: string): Text {
 /** The failure of a process that ended in the middle of a test. */
 export function endedEarly(
   end: ChildEnd,
-  { flooded, outOfMemory, outOfDescriptors }: {
+  { flooded, tampered, outOfMemory, outOfDescriptors }: {
     flooded: boolean;
+    tampered: boolean;
     outOfMemory: boolean;
     outOfDescriptors: boolean;
   },
@@ -372,6 +373,12 @@ export function endedEarly(
     ? {
       en: `more than ${FLOOD_MIB} MiB printed: the program was stopped`,
       ko: `${FLOOD_MIB} MiB가 넘게 출력했습니다: 프로그램을 멈췄습니다`,
+    }
+    : tampered
+    ? {
+      en: "the code changed what the workbook needs to hear it: built-ins have to be left alone",
+      ko:
+        "워크북이 코드의 응답을 듣는 데 필요한 것을 코드가 바꿨습니다. 내장 기능은 그대로 두어야 합니다",
     }
     : outOfMemory
     ? OUT_OF_MEMORY

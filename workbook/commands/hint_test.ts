@@ -85,6 +85,69 @@ Deno.test("hintCommand() sets a damaged memory aside and says so", async () => {
   }
 });
 
+Deno.test("hintCommand() sets a damaged memory aside also when it starts over, and says only what it did", async () => {
+  const root = await course();
+  const file = `${root}/.workbook/hints.json`;
+  try {
+    await Deno.mkdir(`${root}/.workbook`);
+    await Deno.writeTextFile(file, "[1, 2]");
+    assertStringIncludes((await hint(root, "1", "1", "--again")).err, "is now hints.json.damaged");
+    assertEquals(await Deno.readTextFile(`${file}.damaged`), "[1, 2]");
+    assertEquals(JSON.parse(await Deno.readTextFile(file)), { "01_sockets/1": 1 });
+
+    await Deno.remove(`${file}.damaged`);
+    await Deno.mkdir(`${file}.damaged`);
+    await Deno.writeTextFile(file, "{ damaged");
+    const { code, out, err } = await hint(root, "1", "1");
+    assertEquals(code, 0);
+    assertStringIncludes(out, "Hint 1 of 2");
+    assertEquals(err.trim().split("\n").length, 1);
+    assertStringIncludes(err, "could not be set aside");
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("hintCommand() gives hints where nothing can be remembered, and leaves nothing half-written", async () => {
+  const root = await course();
+  try {
+    // A file where the folder should be: nobody can write there, whatever they may.
+    await Deno.writeTextFile(`${root}/.workbook`, "");
+    for (let i = 0; i < 2; i++) {
+      const { code, out, err } = await hint(root, "1", "1");
+      assertEquals([code, err], [0, ""]);
+      assertStringIncludes(out, "Hint 1 of 2");
+    }
+    await Deno.remove(`${root}/.workbook`);
+    await Deno.mkdir(`${root}/.workbook/hints.json/in-the-way`, { recursive: true });
+    assertEquals((await hint(root, "1", "1")).code, 0);
+    const left = await Array.fromAsync(Deno.readDir(`${root}/.workbook`));
+    assertEquals(left.map(({ name }) => name), ["hints.json"]);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("hintCommand() begins with the first task that has hints, in the language asked for", async () => {
+  const root = await course();
+  const file = `${root}/lessons/01_sockets/hints.ko.md`;
+  try {
+    await Deno.writeTextFile(file, HINTS.replace("## Task 1\n", "").replace("other", "다른 것"));
+    const { code, out } = await hint(root, "1", "--lang", "ko");
+    assertEquals(code, 0);
+    assertStringIncludes(out, "Task 2: Second");
+    assertStringIncludes(out, "힌트 1/1\n다른 것");
+    const none = await hint(root, "1", "1", "--lang", "ko");
+    assertStringIncludes(none.err, "Task 1 of lesson 1 has no hints");
+    await Deno.remove(file);
+    const missing = await hint(root, "1", "1", "--lang", "ko");
+    assertEquals([missing.code, missing.out], [2, ""]);
+    assertStringIncludes(missing.err, "no hints in lessons/01_sockets/hints.ko.md");
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
 Deno.test("hintCommand() refuses what is no task, in one sentence", async () => {
   const root = await course();
   try {
@@ -106,5 +169,13 @@ Deno.test("showMarkdown() wraps prose and leaves code as it is", () => {
       screen,
     ),
     'one two three four\nfive six seven\n\n    const longer = "than a line";',
+  );
+});
+
+Deno.test("showMarkdown() keeps the items of a list apart, and code of either fence", () => {
+  const screen = { columns: 20, colours: false, isTerminal: false };
+  assertEquals(
+    showMarkdown("First:\n- one two three four five\n  six\n2. `two`\n\n~~~ts\nx;\n~~~", screen),
+    "First:\n- one two three four\n  five six\n2. `two`\n\n    x;",
   );
 });

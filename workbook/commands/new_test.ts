@@ -34,6 +34,17 @@ async function emptyCourse(): Promise<string> {
   return folder;
 }
 
+/** Path and text of everything in a folder; a folder's text is null. */
+async function everything(folder: string, path = ""): Promise<[string, string | null][]> {
+  const found: [string, string | null][] = [];
+  for await (const { name, isFile } of Deno.readDir(`${folder}${path}`)) {
+    const inner = `${path}/${name}`;
+    found.push([inner, isFile ? await Deno.readTextFile(`${folder}${inner}`) : null]);
+    if (!isFile) found.push(...await everything(folder, inner));
+  }
+  return found.sort(([a], [b]) => a < b ? -1 : 1);
+}
+
 async function check(folder: string, ...args: string[]): Promise<string> {
   const map = Deno.env.get(SUITE_ENV.importMap);
   const { stdout, stderr } = await new Deno.Command(Deno.execPath(), {
@@ -80,6 +91,12 @@ Deno.test("newCommand() refuses a number in use or a name that is none, and leav
         ["x", "name"],
         ["4", "Name"],
         ["4", "../up"],
+        ["4", "two__words"],
+        ["4", "end_"],
+        ["12", "here"],
+        ["0", "zero"],
+        ["100", "many"],
+        ["4", "name", "more"],
         ["4"],
         [],
       ]
@@ -93,16 +110,40 @@ Deno.test("newCommand() refuses a number in use or a name that is none, and leav
   }
 });
 
-Deno.test("newCommand() takes back what it wrote when a file of the lesson exists already", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "workbook_new_" });
-  try {
-    await Deno.mkdir(`${folder}/lessons`);
-    await Deno.mkdir(`${folder}/solutions/04_four`, { recursive: true });
-    await Deno.writeTextFile(`${folder}/solutions/04_four/exercise.ts`, "mine");
-    await assertRejects(() => newCommand(["4", "four"], folder), CommandError);
-    assertEquals(await Array.fromAsync(Deno.readDir(`${folder}/lessons`)), []);
-    assertEquals(await Deno.readTextFile(`${folder}/solutions/04_four/exercise.ts`), "mine");
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+Deno.test("newCommand() leaves nothing behind when a part of the lesson exists or cannot be written", async () => {
+  const blocks: [string, (folder: string) => Promise<void>][] = [
+    ["a file of the lesson exists", async (folder) => {
+      await Deno.mkdir(`${folder}/solutions/44_four`, { recursive: true });
+      await Deno.writeTextFile(`${folder}/solutions/44_four/exercise.ts`, "mine");
+    }],
+    ["its suite exists", async (folder) => {
+      await Deno.mkdir(`${folder}/tests`);
+      await Deno.writeTextFile(`${folder}/tests/44_four_test.ts`, "mine");
+    }],
+    ["an empty folder is in the way", (folder) => {
+      return Deno.mkdir(`${folder}/tests/right/44_four`, { recursive: true });
+    }],
+    ["a folder cannot be made", async (folder) => {
+      await Deno.mkdir(`${folder}/tests`);
+      await Deno.writeTextFile(`${folder}/tests/right`, "a file");
+    }],
+    ["deno.json has no lessons", (folder) => Deno.writeTextFile(`${folder}/deno.json`, "{}")],
+    ["deno.json cannot be read", async (folder) => {
+      await Deno.remove(`${folder}/deno.json`);
+      await Deno.mkdir(`${folder}/deno.json`);
+    }],
+  ];
+  for (const [name, block] of blocks) {
+    const folder = await Deno.makeTempDir({ prefix: "workbook_new_" });
+    try {
+      await Deno.mkdir(`${folder}/lessons`);
+      await Deno.copyFile(`${root}/deno.json`, `${folder}/deno.json`);
+      await block(folder);
+      const before = await everything(folder);
+      await assertRejects(() => newCommand(["44", "four"], folder), CommandError, undefined, name);
+      assertEquals(await everything(folder), before, name);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
   }
 });
