@@ -57,7 +57,7 @@ const lesson = (from: SuiteReport, tasks?: number[]) =>
 Deno.test("taskResult() passes a task, with all its points, when all its tests passed", () => {
   const result = taskResult(first, report([[1, "pass"], [2, "fail"], [1, "pass"]]), en);
   assertEquals([result.status, result.score, result.max_score], ["pass", 2, 2]);
-  assertEquals(result.tests.map(({ name }) => name), ["test 0", "test 2"]);
+  assertEquals(result.tests.map(({ name }) => name), ["task 1: test 0", "task 1: test 2"]);
   assertEquals(result.duration_ms, 20);
 });
 

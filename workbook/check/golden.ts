@@ -84,8 +84,10 @@ export function withoutSteps(text: string): string {
     isStep = STEP.test(line) || line === "      …" || (isStep && /^ {12,}\S/.test(line));
     return !isStep;
   });
+  // How often a loop printed before it was stopped is no matter either.
+  const rest = lines.join("\n").replace(/(?<=… \()\d+/g, "N");
   const seen = new Map<string, string>();
-  return lines.join("\n").replace(/PORT\d+/g, (name) => {
+  return rest.replace(/PORT\d+/g, (name) => {
     const anew = seen.get(name) ?? `PORT${seen.size + 1}`;
     seen.set(name, anew);
     return anew;

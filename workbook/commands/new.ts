@@ -1,5 +1,5 @@
 /**
- * `deno task new NN slug`: a small lesson that works, to be written over.
+ * `deno task new NN slug [--tasks T]`: a small lesson that works, to be written over.
  *
  * Makes new files only; a lesson has no entry in any list. Where deno.json has no task `lessonN` yet, it gets one.
  *
@@ -9,14 +9,16 @@
 import { lessonSlugs, readText } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import { scaffold } from "./new_lesson.ts";
-import { readOptions } from "./options.ts";
+import { readOptions, wholeNumber } from "./options.ts";
 
 /** Words of small letters and digits, with single underscores between them. */
 const NAME = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*$/;
 
+const MOST_TASKS = 20;
+
 /** Scaffolds a lesson. Exit status 0; nothing half-made is left behind. */
 export async function newCommand(args: string[], root: string): Promise<number> {
-  const { rest, lang } = readOptions(args, {});
+  const { rest, lang, values } = readOptions(args, { values: ["tasks"] });
   const [number = "", name = "", ...more] = rest;
   if (
     !/^\d{1,2}$/.test(number) || Number(number) === 0 || !NAME.test(name) || more.length > 0
@@ -31,7 +33,14 @@ export async function newCommand(args: string[], root: string): Promise<number> 
   }
   const slug = `${number.padStart(2, "0")}_${name}`;
   await refuseInUse(root, slug);
-  const files = scaffold(slug);
+  const tasks = values.has("tasks") ? wholeNumber(values.get("tasks"), "--tasks", 1) : 1;
+  if (tasks > MOST_TASKS) {
+    throw new CommandError({
+      en: `A lesson has at most ${MOST_TASKS} tasks, not ${tasks}.`,
+      ko: `한 강의 Task는 ${MOST_TASKS}개까지입니다: ${tasks}`,
+    });
+  }
+  const files = scaffold(slug, tasks);
   const hasTask = await writeLesson(root, slug, files);
   for (const path of Object.keys(files)) console.log(path);
   if (hasTask) console.log(`deno.json: lesson${Number(number)}`);

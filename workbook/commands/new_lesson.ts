@@ -1,17 +1,21 @@
 /**
- * The files of a new lesson: one task, complete in every part, and marked where it is to be written over.
+ * The files of a new lesson: a task or several, complete in every part, and marked where they are to be written over.
  *
  * @module
  */
 
 const WRITE = { en: "<!-- write: this is a scaffold -->", ko: "<!-- 작성: 뼈대입니다 -->" };
 
-/** Path and text of each file of a new lesson. */
-export function scaffold(slug: string): Record<string, string> {
+/** Path and text of each file of a new lesson of so many tasks. */
+export function scaffold(slug: string, tasks = 1): Record<string, string> {
   const number = Number(slug.slice(0, 2));
   const name = slug.slice(3).replaceAll("_", " ");
   const title = name[0]!.toUpperCase() + name.slice(1);
   const lesson = `lessons/${slug}`;
+  // The first task's function is `greet`, the others' are greet2, greet3, …: a name for each to be changed.
+  const each = (part: (task: number, fn: string) => string) =>
+    Array.from({ length: tasks }, (_, i) => part(i + 1, i === 0 ? "greet" : `greet${i + 1}`))
+      .join("\n");
   return {
     [`${lesson}/README.md`]: `# Lesson ${number}: ${title}
 
@@ -32,10 +36,14 @@ console.log(await client.read(buffer), "bytes");
 6 bytes
 \`\`\`
 
-## Task 1: Greet a client (1 point)
+${
+      each((task, fn) =>
+        `## Task ${task}: Greet a client (1 point)
 
-\`greet(conn, name)\` sends \`hello NAME\` and a newline, then closes the connection.
-
+\`${fn}(conn, name)\` sends \`hello NAME\` and a newline, then closes the connection.
+`
+      )
+    }
 ## Mistakes
 
 - [connection-left-open](mistakes.md)
@@ -63,10 +71,14 @@ console.log(await client.read(buffer), "bytes");
 6 bytes
 \`\`\`
 
-## Task 1: 클라이언트에게 인사하기 (1점)
+${
+      each((task, fn) =>
+        `## Task ${task}: 클라이언트에게 인사하기 (1점)
 
-\`greet(conn, name)\`은 \`hello NAME\`과 줄바꿈을 보내고 연결을 닫습니다.
-
+\`${fn}(conn, name)\`은 \`hello NAME\`과 줄바꿈을 보내고 연결을 닫습니다.
+`
+      )
+    }
 ## 실수
 
 - [connection-left-open](mistakes.ko.md)
@@ -79,7 +91,9 @@ console.log(await client.read(buffer), "bytes");
 
 ${WRITE.en}
 
-## Task 1
+${
+      each((task) =>
+        `## Task ${task}
 
 ### Hint 1
 
@@ -88,12 +102,16 @@ A connection carries bytes, not text.
 ### Hint 2
 
 \`TextEncoder\` makes bytes; \`write()\` sends them; \`close()\` says that there is no more.
-`,
+`
+      )
+    }`,
     [`${lesson}/hints.ko.md`]: `# 힌트
 
 ${WRITE.ko}
 
-## Task 1
+${
+      each((task) =>
+        `## Task ${task}
 
 ### Hint 1
 
@@ -102,7 +120,9 @@ ${WRITE.ko}
 ### Hint 2
 
 \`TextEncoder\`로 바이트를 만들고, \`write()\`로 보내고, \`close()\`로 끝을 알립니다.
-`,
+`
+      )
+    }`,
     [`${lesson}/mistakes.md`]: `# Mistakes
 
 ${WRITE.en}
@@ -129,27 +149,35 @@ ${WRITE.ko}
  * @module
  */
 
-/** Sends \`hello NAME\` and a newline over \`conn\`, then closes it. */
-export function greet(_conn: Deno.TcpConn, name: string): Promise<void> {
-  // TODO(task 1): send the greeting, and close.
-  throw new Error(\`Not implemented: greet() of \${name}\`);
+${
+      each((task, fn) =>
+        `/** Sends \`hello NAME\` and a newline over \`conn\`, then closes it. */
+export function ${fn}(_conn: Deno.TcpConn, name: string): Promise<void> {
+  // TODO(task ${task}): send the greeting, and close.
+  throw new Error(\`Not implemented: ${fn}() of \${name}\`);
 }
-`,
+`
+      )
+    }`,
     [`solutions/${slug}/exercise.ts`]: `/**
  * Lesson ${number}, solved: ${name}.
  *
  * @module
  */
 
-/** Sends \`hello NAME\` and a newline over \`conn\`, then closes it. */
-export async function greet(conn: Deno.TcpConn, name: string): Promise<void> {
+${
+      each((_, fn) =>
+        `/** Sends \`hello NAME\` and a newline over \`conn\`, then closes it. */
+export async function ${fn}(conn: Deno.TcpConn, name: string): Promise<void> {
   // \`using\` closes on every way out, also when write() throws.
   using closing = conn;
   const bytes = new TextEncoder().encode(\`hello \${name}\\n\`);
   // write() may take fewer bytes than it is given.
   for (let done = 0; done < bytes.length;) done += await closing.write(bytes.subarray(done));
 }
-`,
+`
+      )
+    }`,
     [`tests/${slug}_test.ts`]: `/**
  * Lesson ${number}: ${name}.
  *
@@ -159,45 +187,69 @@ export async function greet(conn: Deno.TcpConn, name: string): Promise<void> {
 import { bytes } from "./support/bytes.ts";
 import { task } from "./support/suite.ts";
 
-task(1, {
-  en: "greet() sends its greeting and closes the connection",
-  ko: "greet()는 인사를 보내고 연결을 닫습니다",
+${
+      each((task, fn) =>
+        `task(${task}, {
+  en: "${fn}() sends its greeting and closes the connection",
+  ko: "${fn}()는 인사를 보내고 연결을 닫습니다",
 }, async ({ learner, peers, random, step }) => {
   const listener = peers.listen();
   const conn = await learner.dial(listener.addr);
   const peer = await listener.accept();
   const name = random.word();
-  const greeted = learner.call("greet", [conn, name]);
+  const greeted = learner.call("${fn}", [conn, name]);
   const sent = { en: "the greeting arrives", ko: "인사가 도착함" };
   await step(sent, () => peer.expect(bytes(\`hello \${name}\\n\`)));
   const closed = { en: "the connection is closed", ko: "연결이 닫힘" };
   await step(closed, () => peer.expectEnd(closed, "connection-left-open"), "connection-left-open");
   await greeted;
 }, { catches: ["connection-left-open"] });
-`,
+`
+      )
+    }`,
     [`tests/wrong/${slug}/connection_left_open.ts`]:
       `// Fails task 1: connection-left-open — sends the greeting and forgets to close.
 
 export async function greet(conn: Deno.TcpConn, name: string): Promise<void> {
   await conn.write(new TextEncoder().encode(\`hello \${name}\\n\`));
 }
-`,
+${
+        each((_, fn) =>
+          fn === "greet"
+            ? ""
+            : `export async function ${fn}(conn: Deno.TcpConn, name: string): Promise<void> {
+  await conn.write(new TextEncoder().encode(\`hello \${name}\\n\`));
+  conn.close();
+}
+`
+        )
+      }`,
     [`tests/right/${slug}/promise_chain.ts`]: `// Valid: promise chains, no async function.
 
-export function greet(conn: Deno.TcpConn, name: string): Promise<void> {
+${
+      each((_, fn) =>
+        `export function ${fn}(conn: Deno.TcpConn, name: string): Promise<void> {
   return conn.write(new TextEncoder().encode(\`hello \${name}\\n\`)).then(() => conn.close());
 }
-`,
+`
+      )
+    }`,
     [`tests/right/${slug}/stream.ts`]:
       `// Valid: the writable stream, whose end closes the connection.
 
-export async function greet(conn: Deno.TcpConn, name: string): Promise<void> {
+${
+        each((_, fn) =>
+          `export async function ${fn}(conn: Deno.TcpConn, name: string): Promise<void> {
   await ReadableStream.from([new TextEncoder().encode(\`hello \${name}\\n\`)]).pipeTo(conn.writable);
 }
-`,
+`
+        )
+      }`,
     [`tests/right/${slug}/finally.ts`]: `// Valid: try and finally, one byte at a time.
 
-export async function greet(conn: Deno.TcpConn, name: string): Promise<void> {
+${
+      each((_, fn) =>
+        `export async function ${fn}(conn: Deno.TcpConn, name: string): Promise<void> {
   try {
     for (const byte of new TextEncoder().encode(\`hello \${name}\\n\`)) {
       await conn.write(Uint8Array.of(byte));
@@ -206,6 +258,8 @@ export async function greet(conn: Deno.TcpConn, name: string): Promise<void> {
     conn.close();
   }
 }
-`,
+`
+      )
+    }`,
   };
 }

@@ -80,6 +80,25 @@ Deno.test("newCommand() makes a lesson that passes the check as it stands, and t
   }
 });
 
+Deno.test("newCommand() makes a lesson of as many tasks as asked for", async () => {
+  const folder = await emptyCourse();
+  try {
+    assertEquals(await newCommand(["12", "multi_cast", "--tasks", "3"], folder), 0);
+    await check(folder, "--update");
+    assertEquals(await check(folder), "6 gradings of 6 submissions, 0 problems\n");
+    const suite = await Deno.readTextFile(`${folder}/tests/12_multi_cast_test.ts`);
+    assertEquals(suite.match(/^task\(\d/gm), ["task(1", "task(2", "task(3"]);
+    for (const tasks of ["0", "21", "x", "1.5"]) {
+      await assertRejects(
+        () => newCommand(["13", "other", "--tasks", tasks], folder),
+        CommandError,
+      );
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("newCommand() refuses a number in use or a name that is none, and leaves nothing behind", async () => {
   const folder = await Deno.makeTempDir({ prefix: "workbook_new_" });
   try {
