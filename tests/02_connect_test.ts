@@ -18,7 +18,7 @@ import {
 } from "./support/expect.ts";
 import { fail } from "./support/failure.ts";
 import type { Callback, Endpoint, Learner, Running } from "./support/learner.ts";
-import { hasIpv6, secondLoopback } from "./support/machine.ts";
+import { hasIpv6, refusing, secondLoopback } from "./support/machine.ts";
 import type { PeerConn } from "./support/peer.ts";
 import { task, type TestContext } from "./support/suite.ts";
 import { showAddr } from "./support/transcript.ts";
@@ -103,8 +103,9 @@ task(1, {
 task(1, {
   en: "connectTo() lets the kernel's error through, and says which address",
   ko: "connectTo()는 커널의 오류를 전달하고 주소를 알려 줍니다",
-}, async ({ learner, peers }) => {
-  const address = await peers.refusing();
+}, async (context) => {
+  const { learner } = context;
+  const address = refusing(context);
   const expected = refusedText(address);
   const error = await learner.throws("connectTo", [address.hostname, address.port], {
     expected,
@@ -156,8 +157,9 @@ task(2, {
 task(2, {
   en: "connectWithin() reports a refusal at once",
   ko: "connectWithin()은 거부를 곧바로 알립니다",
-}, async ({ learner, peers, step }) => {
-  const address = await peers.refusing();
+}, async (context) => {
+  const { learner, step } = context;
+  const address = refusing(context);
   const expected = refusedText(address);
   const error = await step(
     expected,
@@ -571,7 +573,7 @@ task(5, {
   ko: "connectFirst()는 거부되면 다음 후보로 넘어갑니다",
 }, async (context) => {
   const { peers } = context;
-  const refused = await peers.refusing(hasIpv6 ? "::1" : "127.0.0.1");
+  const refused = refusing(context, hasIpv6 ? "::1" : "127.0.0.1");
   const listener = peers.listen();
   const conn = await connectFirst(context, [refused, listener.addr], LONG_MS, {
     expected: {
@@ -611,8 +613,9 @@ function expectCauses(error: WireError, classes: string[], expected: Text): void
 task(5, {
   en: "connectFirst() tells every cause when all candidates fail",
   ko: "connectFirst()는 모두 실패하면 원인을 모두 알려 줍니다",
-}, async ({ learner, peers, step }) => {
-  const refused = [await peers.refusing(), await peers.refusing()];
+}, async (context) => {
+  const { learner, step } = context;
+  const refused = [refusing(context), refusing(context)];
   for (const candidates of [refused, []]) {
     const classes = candidates.map(() => "ConnectionRefused");
     const expected = {

@@ -50,6 +50,19 @@ export function reservePort(
   }
 }
 
+/**
+ * An address at which nobody listens, and nobody will while the test runs: a connect is refused.
+ *
+ * Not a port that was given back, nor one from the range of ephemeral ports: a client that connects to such a port
+ * may be given the same one for its own end, and is then connected with itself.
+ */
+export function refusing(
+  context: { random: Random; peers: Peers },
+  hostname = "127.0.0.1",
+): Endpoint {
+  return { hostname, port: reservePort(context, hostname) };
+}
+
 /** So many different ports of that kind, the lowest first. */
 export function reservePorts(
   context: { random: Random; peers: Peers },

@@ -128,22 +128,6 @@ export class Peers {
   }
 
   /**
-   * An address at which nobody listens, and nobody will while the test runs.
-   *
-   * It is the client's end of a connection: the port is in use, so that the OS gives it to no one else, and
-   * not listening, so that a connect is refused.
-   */
-  async refusing(hostname = "127.0.0.1"): Promise<Endpoint> {
-    const listener = this.track(Deno.listen({ hostname, port: 0 }));
-    const client = this.track(
-      await Deno.connect({ hostname, port: (listener.addr as Deno.NetAddr).port }),
-    );
-    this.track(await listener.accept());
-    const { port } = client.localAddr as Deno.NetAddr;
-    return { hostname, port };
-  }
-
-  /**
    * An address that neither accepts nor refuses: its queue is full, so the kernel drops what knocks.
    *
    * A host that is down looks the same to a client.
