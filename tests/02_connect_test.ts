@@ -314,7 +314,11 @@ class Serving {
 
   /** Connects client `name` and waits for its handler to be called. */
   async serve(name: string, mistake: string): Promise<Client> {
-    const peer = await this.connect();
+    const peer = await this.#context.step(
+      { en: `client ${name} can connect`, ko: `클라이언트 ${name} 쪽에서 연결할 수 있음` },
+      () => this.connect(),
+      "break-closes-listener",
+    );
     const { call, args } = await this.#context.step(
       { en: `client ${name} is served`, ko: `클라이언트 ${name}의 차례가 옴` },
       () => this.#handle.next(),
