@@ -4,7 +4,6 @@
  * @module
  */
 
-import { same, type Text } from "../../workbook/text.ts";
 import { fail } from "./failure.ts";
 
 const SHOWN = 32;
@@ -54,9 +53,4 @@ function window(data: Uint8Array, from: number, at: number): [string, number] {
   const shown = escapeBytes(data.subarray(from, from + SHOWN));
   const before = Array.from(data.subarray(from, Math.min(at, data.length)), escapeByte).join("");
   return [`${lead}${shown}${tail} (${data.length} bytes)`, lead.length + 1 + before.length];
-}
-
-/** A text as it is shown when it is compared. */
-export function quote(text: string): Text {
-  return same(JSON.stringify(text));
 }

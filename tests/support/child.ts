@@ -17,6 +17,7 @@ import {
 import type { Order } from "../../workbook/protocol.ts";
 import { isReply } from "../../workbook/protocol_check.ts";
 import { SUITE_ENV } from "../../workbook/records.ts";
+import { pathOf } from "../../workbook/std/paths.ts";
 
 /** An order without its number. */
 export type OrderBody = Order extends infer O ? O extends { id: number } ? Omit<O, "id"> : never
@@ -77,7 +78,7 @@ function command(exerciseDir: string): Deno.Command {
   // The exercise may use the course's packages, by whatever way they come here.
   const packages = importMap
     ? ["--no-config", `--import-map=${importMap}`]
-    : [`--config=${fromFileUrl(new URL("../../deno.json", import.meta.url))}`];
+    : [`--config=${pathOf(new URL("../../deno.json", import.meta.url))}`];
   // Its own folder is where it starts: a path with a comma in it cannot be named here.
   const readable = [".", ...(importMap ? foldersOf(importMap) : [])];
   const args = [
@@ -91,7 +92,7 @@ function command(exerciseDir: string): Deno.Command {
     `--allow-net=${LOOPBACK.join(",")}`,
     `--allow-read=${readable.join(",")}`,
     `--v8-flags=--max-old-space-size=${HEAP_MIB}`,
-    fromFileUrl(hostFile),
+    pathOf(hostFile),
   ];
   const options = {
     cwd: exerciseDir,
@@ -118,12 +119,7 @@ function foldersOf(importMap: string): string[] {
   const targets = [imports, ...Object.values(scopes)].flatMap((map) => Object.values(map));
   const folders = targets.map((target) => new URL(".", new URL(target, base)))
     .filter((url) => url.protocol === "file:");
-  return [...new Set(folders.map((url) => fromFileUrl(url)))];
-}
-
-function fromFileUrl(url: URL): string {
-  const path = decodeURIComponent(url.pathname);
-  return Deno.build.os === "windows" ? path.slice(1).replaceAll("/", "\\") : path;
+  return [...new Set(folders.map(pathOf))];
 }
 
 /** A process of the learner's. */

@@ -12,11 +12,11 @@ import type {
   WireError,
   WireEvent,
 } from "../../workbook/protocol.ts";
-import { same, type Text } from "../../workbook/text.ts";
+import type { Text } from "../../workbook/text.ts";
 import { type Child, OrderError } from "./child.ts";
 import { type ExerciseFile, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
-import { showAddr, type Transcript } from "./transcript.ts";
+import type { Transcript } from "./transcript.ts";
 import { decodeValue, encodeArg, Remote, RemoteError, Unshown } from "./wire.ts";
 
 /** Where a socket is, as far as a test cares. */
@@ -418,9 +418,4 @@ function showArg(value: unknown): string {
   }
   if (value instanceof Uint8Array) return `${value.length} bytes`;
   return showValue(value);
-}
-
-/** `127.0.0.1:8080`, as text in every language. */
-export function endpointText({ hostname, port }: Endpoint): Text {
-  return same(showAddr({ transport: "tcp", hostname, port }));
 }
