@@ -36,6 +36,7 @@ class Root implements AsyncDisposable {
     const root = new Root(await Deno.makeTempDir({ prefix: "workbook suite 채점 " }));
     await Deno.copyFile(`${HERE}deno.json`, `${root.path}/deno.json`);
     await copyFiles(`${HERE}workbook`, `${root.path}/workbook`);
+    await copyFiles(`${HERE}workbook/std`, `${root.path}/workbook/std`);
     await copyFiles(`${HERE}tests/support`, `${root.path}/tests/support`);
     await Deno.writeTextFile(`${root.path}/tests/${SLUG}_test.ts`, suite);
     await Deno.mkdir(`${root.path}/answers/${SLUG}`, { recursive: true });
