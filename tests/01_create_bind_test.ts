@@ -12,10 +12,9 @@ import {
   expectMessage,
   expectSocket,
   expectThat,
-  type RemoteSocket,
 } from "./support/expect.ts";
 import { fail } from "./support/failure.ts";
-import type { Learner } from "./support/learner.ts";
+import type { Learner, RemoteSocket } from "./support/learner.ts";
 import { hasIpv6, isFree, reservePort, reservePorts, secondLoopback } from "./support/machine.ts";
 import { task, type TestContext } from "./support/suite.ts";
 import { showAddr } from "./support/transcript.ts";

@@ -14,10 +14,9 @@ import {
   expectMessage,
   expectSocket,
   expectThat,
-  type RemoteSocket,
 } from "./support/expect.ts";
 import { fail } from "./support/failure.ts";
-import type { Callback, Endpoint, Learner, Running } from "./support/learner.ts";
+import type { Callback, Endpoint, Learner, RemoteSocket, Running } from "./support/learner.ts";
 import { hasIpv6, refusing, secondLoopback } from "./support/machine.ts";
 import type { PeerConn } from "./support/peer.ts";
 import { task, type TestContext } from "./support/suite.ts";

@@ -10,7 +10,7 @@
 
 import type { Order, Reply } from "./protocol.ts";
 import { OUTPUT_LOST, RECORD_MARK } from "./protocol.ts";
-import { decode, encode, encodeError, hold, holding, setHome } from "./host_values.ts";
+import { decode, encode, encodeError, handleValue, hold, holding, setHome } from "./host_values.ts";
 import {
   acceptQuietly,
   adopt,
@@ -43,7 +43,7 @@ const promiseClass = Promise;
 let word = "";
 
 /** Orders a callback of the suite's has to wait for, by function handle and number of the call. */
-const settlers = new Map<string, (how: { throws?: string }) => void>();
+const settlers = new Map<string, (how: { throws?: string; value?: unknown }) => void>();
 const throwsSync = new Map<string, string>();
 let exercise: Record<string, unknown> = {};
 let replacedReported = 0;
@@ -81,7 +81,7 @@ async function load(url: string): Promise<{ name: string; type: string }[]> {
 }
 
 /** Runs a function of the learner's and tells how it ended. */
-async function answerCall(id: number, run: () => unknown): Promise<void> {
+async function answerCall(id: number, run: () => unknown, held = false): Promise<void> {
   let isAsync = false;
   try {
     let result = run();
@@ -90,7 +90,9 @@ async function answerCall(id: number, run: () => unknown): Promise<void> {
       result = await result;
     }
     reportReplaced();
-    say({ id, ok: true, value: encode(result), async: isAsync });
+    const keep = held && typeof result === "object" && result !== null;
+    const value = keep ? handleValue(result as object, "object") : encode(result);
+    say({ id, ok: true, value, async: isAsync });
   } catch (error) {
     reportReplaced();
     say({ id, ok: false, error: encodeError(error), async: isAsync });
@@ -103,22 +105,53 @@ function isThenable(value: unknown): boolean {
 }
 
 /** A function for the learner's code to call: the suite sees each call and ends it. */
-function makeCallback(): (...args: unknown[]) => Promise<void> {
+function makeCallback(): (...args: unknown[]) => Promise<unknown> {
   let calls = 0;
-  const callback = (...args: unknown[]): Promise<void> => {
+  const callback = (...args: unknown[]): Promise<unknown> => {
     const handle = hold(callback);
     const call = ++calls;
     emit({ event: "callback", handle, call, args: args.map((arg) => encode(arg)) });
     const message = throwsSync.get(handle);
     if (message !== undefined) throw new Error(message);
-    return new promiseClass<void>((resolve, reject) => {
-      settlers.set(`${handle} ${call}`, ({ throws }) => {
-        if (throws === undefined) resolve();
+    return new promiseClass((resolve, reject) => {
+      settlers.set(`${handle} ${call}`, ({ throws, value }) => {
+        if (throws === undefined) resolve(value);
         else reject(new Error(throws));
       });
     });
   };
   return callback;
+}
+
+/** An async iterable of the suite's: each call of its iterator is a call of `callback`. */
+function makeFeed(callback: (...args: unknown[]) => Promise<unknown>): AsyncIterable<unknown> {
+  const iterator = {
+    next: () => callback("next") as Promise<IteratorResult<unknown>>,
+    return: () => callback("return") as Promise<IteratorResult<unknown>>,
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
+}
+
+/** Begins to iterate `object`, or its property of that name. */
+function iteratorOf(object: unknown, name: string | undefined): object {
+  const target = name === undefined ? object : (object as Record<string, unknown>)[name];
+  const iterable = target as Partial<AsyncIterable<unknown> & Iterable<unknown>> | undefined;
+  const begin: ((this: unknown) => object) | undefined = iterable?.[Symbol.asyncIterator] ??
+    iterable?.[Symbol.iterator];
+  if (!begin) throw new TypeError(`${name ?? "The result"} is not async iterable`);
+  return begin.call(iterable);
+}
+
+/** What an iterator still yields. */
+async function collected(iterator: AsyncIterator<unknown>, most: number): Promise<unknown[]> {
+  const values: unknown[] = [];
+  while (values.length < most) {
+    const { value, done } = await iterator.next();
+    if (done) break;
+    values[values.length] = value;
+  }
+  return values;
 }
 
 async function obey(order: Order): Promise<void> {
@@ -132,7 +165,7 @@ async function obey(order: Order): Promise<void> {
     }
     case "call": {
       const run = exercise[order.name] as (...args: unknown[]) => unknown;
-      return await answerCall(id, () => run(...order.args.map(decode)));
+      return await answerCall(id, () => run(...order.args.map(decode)), order.hold);
     }
     case "construct": {
       const Class = exercise[order.name] as new (...args: unknown[]) => unknown;
@@ -147,11 +180,25 @@ async function obey(order: Order): Promise<void> {
         id,
         () => (holding(order.handle) as Record<string, unknown>)[order.name],
       );
+    case "value":
+      return done(holding(order.handle));
+    case "iterate":
+      return await answerCall(id, () => iteratorOf(holding(order.handle), order.name), true);
+    case "collect": {
+      const iterator = holding(order.handle) as AsyncIterator<unknown>;
+      return await answerCall(id, () => collected(iterator, order.most));
+    }
     case "dial": {
-      const { hostname, port } = order;
+      const { hostname, port, cuts } = order;
       const conn = await original.connect({ hostname, port });
-      adopt(conn, "conn");
+      adopt(conn, "conn", cuts);
       return done(conn);
+    }
+    case "datagram": {
+      const { hostname } = order;
+      const socket = original.listenDatagram({ hostname, port: 0, transport: "udp" });
+      adopt(socket, "datagram");
+      return done(socket);
     }
     case "listen": {
       const { hostname, port } = order;
@@ -166,12 +213,21 @@ async function obey(order: Order): Promise<void> {
     }
     case "callback":
       return done(makeCallback());
+    case "feed": {
+      const callback = makeCallback();
+      const items = [handleValue(callback, "function"), handleValue(makeFeed(callback), "object")];
+      return say({ id, ok: true, value: { is: "array", items } });
+    }
     case "script":
       throwsSync.set(order.handle, order.throwsSync);
       return done(undefined);
     case "settle": {
       const key = `${order.handle} ${order.call}`;
-      settlers.get(key)?.(order.throws === undefined ? {} : { throws: order.throws });
+      const { throws, value } = order;
+      settlers.get(key)?.({
+        ...(throws !== undefined && { throws }),
+        ...(value && { value: decode(value) }),
+      });
       settlers.delete(key);
       return done(undefined);
     }
@@ -185,18 +241,18 @@ async function obey(order: Order): Promise<void> {
       setFaults(order.faults);
       return done(undefined);
     case "state":
-      return say({ id, ok: true, state: await stateNow() });
+      return say({ id, ok: true, state: stateNow() });
     case "tidy":
       setLimits({});
       setFaults([]);
       for (const handle of order.handles) closeQuietly(holding(handle));
       await rest(order.timersWithinMs);
       reportReplaced();
-      return say({ id, ok: true, state: await stateNow() });
+      return say({ id, ok: true, state: stateNow() });
     case "rest":
       await rest(order.timersWithinMs);
       reportReplaced();
-      return say({ id, ok: true, state: await stateNow() });
+      return say({ id, ok: true, state: stateNow() });
   }
 }
 

@@ -18,6 +18,7 @@ import type {
   WireAddr,
   WireEvent,
 } from "./protocol.ts";
+import { makeReadable, makeWritable, type StreamEnds } from "./host_streams.ts";
 import { encodeError, setSocketFacts, toBase64 } from "./host_values.ts";
 
 /** Deno's calls as they were before the exercise was loaded. */
@@ -32,8 +33,11 @@ type SocketKind = "listener" | "conn" | "datagram";
 interface Entry extends OpenSocket {
   object: object;
   closed: boolean;
-  /** The stream properties were used, so a close may pass unseen. */
-  streams: boolean;
+  /** Places in the stream, in bytes from its beginning, that no read crosses. */
+  cuts: number[];
+  bytesRead: number;
+  readable?: ReadableStream<Uint8Array>;
+  writable?: WritableStream<Uint8Array>;
 }
 
 /** Events reported in full per test; what comes after is left out, so that a busy loop costs nothing. */
@@ -69,8 +73,8 @@ export function setFaults(value: Fault[]): void {
 }
 
 /** Registers a socket that the host made on the suite's behalf. */
-export function adopt(object: object, kind: SocketKind): void {
-  observe(object, kind, "given");
+export function adopt(object: object, kind: SocketKind, cuts: number[] = []): void {
+  observe(object, kind, "given").cuts = cuts;
 }
 
 /** Ends a socket of any kind; one that is closed already is left alone. */
@@ -83,10 +87,7 @@ export function closeQuietly(object: unknown): void {
 }
 
 /** What the child holds and waits for at this moment. */
-export async function stateNow(): Promise<ChildState> {
-  for (const entry of [...open.values()]) {
-    if (entry.streams && await closedUnseen(entry)) markClosed(entry);
-  }
+export function stateNow(): ChildState {
   return {
     pending: [...pending],
     open: [...open.values()].map(({ resource, kind, addr, remoteAddr, origin }) => ({
@@ -118,15 +119,6 @@ async function turns(): Promise<void> {
   }
 }
 
-function closedUnseen(entry: Entry): Promise<boolean> {
-  // An empty write sends nothing, and fails with BadResource only on a connection that is closed.
-  const write = seen.conn!.methods.write!;
-  return (write.call(entry.object, new Uint8Array(0)) as Promise<number>).then(
-    () => false,
-    (error: unknown) => error instanceof Deno.errors.BadResource,
-  );
-}
-
 function plainAddr(addr: Deno.Addr | undefined): WireAddr | undefined {
   if (!addr) return undefined;
   const { transport } = addr;
@@ -145,7 +137,8 @@ function register(object: object, kind: HandleKind, origin: "made" | "given"): E
     origin,
     object,
     closed: false,
-    streams: false,
+    cuts: [],
+    bytesRead: 0,
   };
   const addr = plainAddr(kind === "conn" ? socket.localAddr : socket.addr);
   if (addr) entry.addr = addr;
@@ -286,13 +279,14 @@ const wrap = {
   conn(prototype: object, methods: Methods) {
     const target = prototype as Methods;
     wrapClose(target, methods);
-    target.read = function read(this: object, buffer: unknown) {
-      const entry = entries.get(this);
+    const read = (conn: object, buffer: unknown) => {
+      const entry = entries.get(conn);
       return waiting({ api: "read", byLearner: true, ...where(entry) }, async () => {
         try {
           meetFault("read");
-          const part = limited(buffer, limits.readBytes);
-          const size = await (methods.read!.call(this, part) as Promise<number | null>);
+          const part = limited(buffer, mostToRead(entry));
+          const size = await (methods.read!.call(conn, part) as Promise<number | null>);
+          if (entry) entry.bytesRead += size ?? 0;
           emit({
             event: "read",
             ...where(entry),
@@ -306,13 +300,13 @@ const wrap = {
         }
       });
     };
-    target.write = function write(this: object, data: unknown) {
-      const entry = entries.get(this);
+    const write = (conn: object, data: unknown) => {
+      const entry = entries.get(conn);
       return waiting({ api: "write", byLearner: true, ...where(entry) }, async () => {
         try {
           meetFault("write");
           const part = limited(data, limits.writeBytes);
-          const size = await (methods.write!.call(this, part) as Promise<number>);
+          const size = await (methods.write!.call(conn, part) as Promise<number>);
           emit({ event: "write", ...where(entry), size, head: headOf(part as Uint8Array, size) });
           return size;
         } catch (error) {
@@ -321,23 +315,31 @@ const wrap = {
         }
       });
     };
+    const ends = (conn: object): StreamEnds => ({
+      read: (buffer) => read(conn, buffer),
+      write: (data) => write(conn, data),
+      close: () => closeQuietly({ close: () => target.close!.call(conn) }),
+    });
+    target.read = function (this: object, buffer: unknown) {
+      return read(this, buffer);
+    };
+    target.write = function (this: object, data: unknown) {
+      return write(this, data);
+    };
     target.closeWrite = function closeWrite(this: object) {
       emit({ event: "closeWrite", ...where(entries.get(this)) });
       return methods.closeWrite!.call(this);
     };
-    for (const name of ["readable", "writable"] as const) {
-      const get = Object.getOwnPropertyDescriptor(prototype, name)?.get;
-      if (!get) continue;
+    const stream = <T extends object>(name: "readable" | "writable", get: (conn: object) => T) =>
       Object.defineProperty(prototype, name, {
         configurable: true,
         enumerable: true,
-        get(this: object) {
-          const entry = entries.get(this);
-          if (entry) entry.streams = true;
-          return get.call(this);
+        get(this: object): T {
+          return get(this);
         },
       });
-    }
+    stream("readable", (conn) => entryOf(conn).readable ??= makeReadable(ends(conn)));
+    stream("writable", (conn) => entryOf(conn).writable ??= makeWritable(ends(conn)));
   },
   datagram(prototype: object, methods: Methods) {
     const target = prototype as Methods;
@@ -345,8 +347,11 @@ const wrap = {
     target.receive = function receive(this: object, ...args: unknown[]) {
       const entry = entries.get(this);
       return waiting({ api: "receive", byLearner: true, ...where(entry) }, async () => {
-        const result = methods.receive!.call(this, ...args);
-        const [bytes, from] = await (result as Promise<[Uint8Array, Deno.NetAddr]>);
+        const result = methods.receive!.call(this, ...args) as Promise<[Uint8Array, Deno.NetAddr]>;
+        const [bytes, from] = await result.catch((error) => {
+          emit({ event: "receive", ...where(entry), error: encodeError(error) });
+          throw error;
+        });
         emit({
           event: "receive",
           ...where(entry),
@@ -375,6 +380,18 @@ const wrap = {
     };
   },
 };
+
+/** What is known of a connection, which is one that came through here. */
+function entryOf(conn: object): Entry {
+  return entries.get(conn) ?? register(conn, "conn", "made");
+}
+
+/** How much the next read of a connection may take. */
+function mostToRead(entry: Entry | undefined): number | undefined {
+  const cut = entry?.cuts.find((at) => at > entry.bytesRead);
+  if (cut === undefined) return limits.readBytes;
+  return Math.min(cut - entry!.bytesRead, limits.readBytes ?? Infinity);
+}
 
 function limited(buffer: unknown, bytes: number | undefined): unknown {
   return bytes !== undefined && buffer instanceof Uint8Array && buffer.length > bytes

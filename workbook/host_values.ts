@@ -8,6 +8,7 @@
  * @module
  */
 
+import { patternBytes } from "./pattern.ts";
 import type { HandleKind, WireAddr, WireArg, WireError, WireValue } from "./protocol.ts";
 
 const MAX_DEPTH = 6;
@@ -156,7 +157,8 @@ function factFields(facts: SocketFacts) {
   };
 }
 
-function handleValue(object: object, kind: HandleKind): WireValue & { is: "handle" } {
+/** What stands for an object that stays here. */
+export function handleValue(object: object, kind: HandleKind): WireValue & { is: "handle" } {
   let className = kind === "function" ? "Function" : "Object";
   try {
     const name = (object as { constructor?: { name?: unknown } }).constructor?.name;
@@ -254,7 +256,9 @@ export function decode(arg: WireArg): unknown {
     case "number":
       return Number(arg.text);
     case "bytes":
-      return fromBase64(arg.base64);
+      return arg.within ? viewWithin(fromBase64(arg.base64), arg.within) : fromBase64(arg.base64);
+    case "pattern":
+      return patternBytes(arg.seed, arg.length);
     case "array":
       return arg.items.map(decode);
     case "record":
@@ -262,4 +266,11 @@ export function decode(arg: WireArg): unknown {
     case "handle":
       return holding(arg.handle);
   }
+}
+
+/** The same bytes as a view into a buffer that has others before and after them. */
+function viewWithin(bytes: Uint8Array, around: number): Uint8Array {
+  const buffer = new bytesClass(bytes.length + 2 * around).fill(0xee);
+  buffer.set(bytes, around);
+  return buffer.subarray(around, around + bytes.length);
 }

@@ -68,7 +68,10 @@ export type WireArg =
   | { is: "json"; value: unknown }
   | { is: "undefined" }
   | { is: "number"; text: string }
-  | { is: "bytes"; base64: string }
+  /** `within`: a view of these bytes, with as many others before and after them in the same buffer. */
+  | { is: "bytes"; base64: string; within?: number }
+  /** Bytes that both sides make by themselves (`pattern.ts`). */
+  | { is: "pattern"; seed: number; length: number }
   | { is: "array"; items: WireArg[] }
   | { is: "record"; entries: [string, WireArg][] }
   | { is: "handle"; handle: string };
@@ -87,7 +90,7 @@ export interface Fault {
   error: string;
 }
 
-/** At most so many bytes per call on every connection of the child. */
+/** At most so many bytes per call on every connection of the child, also by its streams. */
 export interface Limits {
   readBytes?: number;
   writeBytes?: number;
@@ -96,21 +99,32 @@ export interface Limits {
 /** One order. `id` comes back with the answer. */
 export type Order =
   | { id: number; op: "load"; url: string }
-  | { id: number; op: "call"; name: string; args: WireArg[] }
+  /** `hold`: what comes back stays in the child under a handle, also where JSON could carry it. */
+  | { id: number; op: "call"; name: string; args: WireArg[]; hold?: boolean }
   | { id: number; op: "construct"; name: string; args: WireArg[] }
   | { id: number; op: "method"; handle: string; name: string; args: WireArg[] }
   | { id: number; op: "get"; handle: string; name: string }
-  | { id: number; op: "dial"; hostname: string; port: number }
+  /** The value under a handle, as it is now. */
+  | { id: number; op: "value"; handle: string }
+  /** Begins to iterate an object, or a property of it; answers with the iterator. */
+  | { id: number; op: "iterate"; handle: string; name?: string }
+  /** All that an iterator still yields, at most so many. */
+  | { id: number; op: "collect"; handle: string; most: number }
+  /** `cuts`: places in the stream that no read of this connection crosses, in bytes from its beginning. */
+  | { id: number; op: "dial"; hostname: string; port: number; cuts?: number[] }
+  | { id: number; op: "datagram"; hostname: string }
   | { id: number; op: "listen"; hostname: string; port: number }
   | { id: number; op: "accept"; handle: string }
   | { id: number; op: "callback" }
+  /** An async iterable whose iterator's calls ("next", "return") are those of a callback. */
+  | { id: number; op: "feed" }
   | {
     id: number;
     op: "settle";
     handle: string;
     call: number;
     throws?: string;
-    throwsSync?: boolean;
+    value?: WireArg;
   }
   | { id: number; op: "script"; handle: string; throwsSync: string }
   | { id: number; op: "close"; handle: string }

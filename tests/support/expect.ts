@@ -8,12 +8,8 @@ import { same, type Text } from "../../workbook/text.ts";
 import type { WireError } from "../../workbook/protocol.ts";
 import { showError, showValue } from "./explain.ts";
 import { fail } from "./failure.ts";
+import type { RemoteSocket } from "./learner.ts";
 import { Remote } from "./wire.ts";
-
-/** A socket that came back, with the address that matters most to tests. */
-export interface RemoteSocket extends Remote {
-  addr: { transport: string; hostname: string; port: number };
-}
 
 const CLASS_NAMES = {
   listener: "Deno.TcpListener",

@@ -11,13 +11,19 @@ import type {
   Limits,
   WireError,
   WireEvent,
+  WireValue,
 } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
 import { type Child, OrderError } from "./child.ts";
 import { type ExerciseFile, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
 import type { Transcript } from "./transcript.ts";
-import { decodeValue, encodeArg, Remote, RemoteError, Unshown } from "./wire.ts";
+import { decodeValue, encodeArg, Pattern, Remote, RemoteError, Unshown, View } from "./wire.ts";
+
+/** A socket in the learner's process, with its own address. */
+export interface RemoteSocket extends Remote {
+  addr: { transport: string; hostname: string; port: number };
+}
 
 /** Where a socket is, as far as a test cares. */
 export interface Endpoint {
@@ -33,12 +39,16 @@ export interface CallOptions {
   mistake?: string;
   /** The same, for errors of this class only. */
   mistakeIf?: [className: string, mistake: string];
+  /** The object that comes back stays in the learner's process, also where it could be sent. */
+  hold?: boolean;
 }
 
 type CallOrder =
-  | { op: "call" | "construct"; name: string }
+  | { op: "call"; name: string; hold?: boolean }
+  | { op: "construct"; name: string }
   | { op: "method"; handle: string; name: string }
-  | { op: "get"; handle: string; name: string };
+  | { op: "get"; handle: string; name: string }
+  | { op: "collect"; handle: string; most: number };
 
 /** A call that has been started and not awaited. */
 export interface Running {
@@ -69,10 +79,19 @@ export class Callback {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Lets call number `call` return, or reject with an error of that message. */
-  async settle(call: number, { throws }: { throws?: string } = {}): Promise<void> {
+  /** Lets call number `call` return `value`, or reject with an error of that message. */
+  async settle(
+    call: number,
+    { throws, value }: { throws?: string; value?: unknown } = {},
+  ): Promise<void> {
     const handle = this.remote.handle;
-    await this.order({ op: "settle", handle, call, ...(throws !== undefined && { throws }) });
+    await this.order({
+      op: "settle",
+      handle,
+      call,
+      ...(throws !== undefined && { throws }),
+      ...(value !== undefined && { value: encodeArg(value) }),
+    });
   }
 
   /** Lets every call throw at once, without a promise. */
@@ -142,7 +161,8 @@ export class Learner {
    * Ends the test with a failure if it threw.
    */
   call(name: string, args: unknown[] = [], options: CallOptions = {}): Promise<unknown> {
-    const returned = this.#returned({ op: "call", name }, args, options);
+    const order = { op: "call", name, ...(options.hold && { hold: true }) } as const;
+    const returned = this.#returned(order, args, options);
     return this.#watched(returned.then(({ value }) => value));
   }
 
@@ -263,11 +283,61 @@ export class Learner {
     return (await this.#returned(order, [], {}, `${object.className}.${name}`)).value;
   }
 
+  /** The value that a handle stands for, as it is now. */
+  async value(remote: Remote): Promise<unknown> {
+    return this.#decode(valueIn(await this.order({ op: "value", handle: remote.handle })));
+  }
+
+  /** Begins to iterate an object, or its property `name`: the iterator is for {@linkcode next} and {@linkcode collect}. */
+  async iterate(object: Remote, name?: string): Promise<Remote> {
+    const answer = await this.order({
+      op: "iterate",
+      handle: object.handle,
+      ...(name !== undefined && { name }),
+    });
+    const shown = `for await (… of ${object.className}${name === undefined ? "" : `.${name}`})`;
+    if (!answer.ok) {
+      throw threw(shown, answer.error, { file: this.#file, task: this.#task });
+    }
+    return this.#decode(valueIn(answer)) as Remote;
+  }
+
+  /** What an iterator of the learner's yields next. */
+  next(
+    iterator: Remote,
+    options: CallOptions = {},
+  ): Promise<{ value: unknown; done: boolean }> {
+    const next = this.method(iterator, "next", [], options).then((result) => {
+      const isResult = typeof result === "object" && result !== null && !Array.isArray(result);
+      if (!isResult) {
+        fail({
+          received: {
+            en: `next() gave ${showValue(result)}`,
+            ko: `next()의 결과: ${showValue(result)}`,
+          },
+        });
+      }
+      const { value, done } = result as { value?: unknown; done?: unknown };
+      return { value, done: done === true };
+    });
+    return this.#watched(next);
+  }
+
+  /** All that an iterator still yields, at most `most`. */
+  collect(
+    iterator: Remote,
+    { most = 1_000, ...options }: CallOptions & { most?: number } = {},
+  ): Promise<unknown[]> {
+    const order = { op: "collect", handle: iterator.handle, most } as const;
+    const returned = this.#returned(order, [], options, `${iterator.className}.next`);
+    return this.#watched(returned.then(({ value }) => value as unknown[]));
+  }
+
   async #returned(
     order: CallOrder,
     args: unknown[],
     { expected, mistake, mistakeIf }: CallOptions,
-    shown = order.name,
+    shown = "name" in order ? order.name : order.op,
   ): Promise<{ value: unknown; isAsync: boolean }> {
     const reply = await this.#reply(order, args);
     if (!reply.ok) {
@@ -303,7 +373,7 @@ export class Learner {
       : undefined;
     if (call) this.#calling.push(call);
     const answer =
-      await (order.op === "get"
+      await (order.op === "get" || order.op === "collect"
         ? this.order(order)
         : this.order({ ...order, args: args.map(encodeArg) }));
     if (call) this.#calling.splice(this.#calling.indexOf(call), 1);
@@ -327,9 +397,19 @@ export class Learner {
     ) Object.values(value).forEach((item) => this.#remember(item));
   }
 
-  /** Gives the learner's process a connection that it dialled to `to`. */
-  dial(to: Endpoint): Promise<Remote> {
-    return this.#given({ op: "dial", hostname: to.hostname, port: to.port });
+  /**
+   * Gives the learner's process a connection that it dialled to `to`.
+   *
+   * No read of it crosses one of `cuts`, places in the stream in bytes from its beginning.
+   */
+  dial(to: Endpoint, cuts?: number[]): Promise<Remote> {
+    const { hostname, port } = to;
+    return this.#given({ op: "dial", hostname, port, ...(cuts && { cuts }) });
+  }
+
+  /** Gives the learner's process a UDP socket on a port that the OS chooses. */
+  async datagram(hostname = "127.0.0.1"): Promise<RemoteSocket> {
+    return await this.#given({ op: "datagram", hostname }) as RemoteSocket;
   }
 
   /** Gives the learner's process a listener on `hostname`, on a port that the OS chooses. */
@@ -346,6 +426,17 @@ export class Learner {
     const reply = await this.order(body);
     if (!reply.ok) throw new OrderError(reply.error);
     return this.#decode("value" in reply ? reply.value : undefined) as Remote;
+  }
+
+  /**
+   * An async iterable for the learner's code, and the calls of its iterator: `args` of a call are `["next"]` or
+   * `["return"]`, and a call is settled with `{ done, value }`.
+   */
+  async feed(): Promise<{ feed: Remote; calls: Callback }> {
+    const [remote, feed] = await this.#given({ op: "feed" }) as unknown as [Remote, Remote];
+    const calls = new Callback(remote, this.order);
+    this.#callbacks.set(remote.handle, calls);
+    return { feed, calls };
   }
 
   /** A function for the learner's code to call. Its calls wait until the test settles them. */
@@ -392,6 +483,11 @@ export class Learner {
 /** Timers that are due within this time are waited for at a test's end, since they may still fail. */
 const NEAR_MS = 50;
 
+function valueIn(answer: Answer): WireValue {
+  if ("value" in answer) return answer.value;
+  throw new Error("The host gave no value");
+}
+
 function stateIn(answer: Answer): ChildState {
   if (!("state" in answer)) throw new Error("The host gave no state");
   return answer.state;
@@ -414,8 +510,11 @@ function showArg(value: unknown): string {
   if (value instanceof Remote) {
     if (value.kind === "function") return "handle";
     if (value.kind === "conn") return "conn";
+    if (value.kind === "datagram") return "socket";
     return value.kind === "listener" ? "listener" : value.className;
   }
-  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  if (value instanceof Uint8Array || value instanceof Pattern) return `${value.length} bytes`;
+  if (value instanceof View) return `${value.bytes.length} bytes`;
+  if (Array.isArray(value)) return `[${value.map(showArg).join(", ")}]`;
   return showValue(value);
 }

@@ -11,6 +11,7 @@ import type {
   WireError,
   WireValue,
 } from "../../workbook/protocol.ts";
+import { patternBytes } from "../../workbook/pattern.ts";
 
 /** Something that stays in the learner's process and is known here by its handle. */
 export class Remote {
@@ -38,6 +39,21 @@ export class RemoteError {
   constructor(readonly wire: WireError) {}
 }
 
+/** An argument that is a view into a longer buffer, with `around` other bytes before and after. */
+export class View {
+  constructor(readonly bytes: Uint8Array, readonly around = 5) {}
+}
+
+/** An argument of many bytes, which the learner's process makes by itself. */
+export class Pattern {
+  constructor(readonly seed: number, readonly length: number) {}
+
+  /** The same bytes here. */
+  get bytes(): Uint8Array<ArrayBuffer> {
+    return patternBytes(this.seed, this.length);
+  }
+}
+
 /** Bytes to base64. */
 export function toBase64(bytes: Uint8Array): string {
   let text = "";
@@ -57,6 +73,12 @@ export function encodeArg(value: unknown): WireArg {
   if (value === undefined) return { is: "undefined" };
   if (value instanceof Remote) return { is: "handle", handle: value.handle };
   if (value instanceof Uint8Array) return { is: "bytes", base64: toBase64(value) };
+  if (value instanceof View) {
+    return { is: "bytes", base64: toBase64(value.bytes), within: value.around };
+  }
+  if (value instanceof Pattern) {
+    return { is: "pattern", seed: value.seed, length: value.length };
+  }
   if (typeof value === "number" && (!Number.isFinite(value) || Object.is(value, -0))) {
     return { is: "number", text: Object.is(value, -0) ? "-0" : `${value}` };
   }
