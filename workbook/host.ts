@@ -36,6 +36,9 @@ const toBytes = encoder.encode.bind(encoder);
 const decoder = new TextDecoder();
 const toText = decoder.decode.bind(decoder);
 const exit = Deno.exit;
+const memoryUsage = Deno.memoryUsage;
+const collectGarbage = (globalThis as { gc?: () => void }).gc;
+Reflect.deleteProperty(globalThis, "gc");
 const bytesClass = Uint8Array;
 const promiseClass = Promise;
 
@@ -102,6 +105,14 @@ async function answerCall(id: number, run: () => unknown, held = false): Promise
 function isThenable(value: unknown): boolean {
   return typeof value === "object" && value !== null &&
     typeof (value as { then?: unknown }).then === "function";
+}
+
+/** Bytes of the heap and of buffers beside it that are still referred to. */
+function memoryInUse(): number {
+  // Buffers are given back after the collection that found them.
+  for (let i = 0; i < 2; i++) collectGarbage?.();
+  const { heapUsed, external } = memoryUsage();
+  return heapUsed + external;
 }
 
 /** A function for the learner's code to call: the suite sees each call and ends it. */
@@ -240,6 +251,8 @@ async function obey(order: Order): Promise<void> {
     case "faults":
       setFaults(order.faults);
       return done(undefined);
+    case "memory":
+      return done(memoryInUse());
     case "state":
       return say({ id, ok: true, state: stateNow() });
     case "tidy":

@@ -35,7 +35,6 @@ interface Entry extends OpenSocket {
   closed: boolean;
   /** Places in the stream, in bytes from its beginning, that no read crosses. */
   cuts: number[];
-  bytesRead: number;
   readable?: ReadableStream<Uint8Array>;
   writable?: WritableStream<Uint8Array>;
 }
@@ -90,10 +89,11 @@ export function closeQuietly(object: unknown): void {
 export function stateNow(): ChildState {
   return {
     pending: [...pending],
-    open: [...open.values()].map(({ resource, kind, addr, remoteAddr, origin }) => ({
+    open: [...open.values()].map(({ resource, kind, addr, remoteAddr, origin, bytesRead }) => ({
       resource,
       kind,
       origin,
+      bytesRead,
       ...(addr && { addr }),
       ...(remoteAddr && { remoteAddr }),
     })),

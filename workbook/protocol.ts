@@ -131,6 +131,8 @@ export type Order =
   | { id: number; op: "limits"; limits: Limits }
   | { id: number; op: "faults"; faults: Fault[] }
   | { id: number; op: "state" }
+  /** Collects garbage, and answers how many bytes the exercise's objects still take. */
+  | { id: number; op: "memory" }
   | { id: number; op: "rest"; timersWithinMs: number }
   | { id: number; op: "tidy"; handles: string[]; timersWithinMs: number };
 
@@ -152,6 +154,8 @@ export interface OpenSocket {
   remoteAddr?: WireAddr;
   /** `made`: the learner's code opened or accepted it; `given`: the host handed it over. */
   origin: "made" | "given";
+  /** Bytes that were read from it so far. */
+  bytesRead: number;
 }
 
 /** What the child holds at one moment. */

@@ -42,8 +42,18 @@ export function expectBytes(received: Uint8Array, expected: Uint8Array, mistake?
 
 function firstDifference(a: Uint8Array, b: Uint8Array): number {
   const length = Math.min(a.length, b.length);
-  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return i;
+  for (let i = sameWords(a, b, length); i < length; i++) if (a[i] !== b[i]) return i;
   return a.length === b.length ? -1 : length;
+}
+
+/** How many bytes are the same in both as far as whole words go: quick over megabytes. */
+function sameWords(a: Uint8Array, b: Uint8Array, length: number): number {
+  if (a.byteOffset % 4 || b.byteOffset % 4) return 0;
+  const count = length >> 2;
+  const [x, y] = [a, b].map(({ buffer, byteOffset }) => new Uint32Array(buffer, byteOffset, count));
+  let i = 0;
+  while (i < count && x![i] === y![i]) i++;
+  return i * 4;
 }
 
 /** The escaped bytes from `from` on, and the column at which byte `at` stands. */

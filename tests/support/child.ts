@@ -91,7 +91,7 @@ function command(exerciseDir: string): Deno.Command {
     ...packages,
     `--allow-net=${LOOPBACK.join(",")}`,
     `--allow-read=${readable.join(",")}`,
-    `--v8-flags=--max-old-space-size=${HEAP_MIB}`,
+    `--v8-flags=--max-old-space-size=${HEAP_MIB},--expose-gc`,
     pathOf(hostFile),
   ];
   const options = {
@@ -129,6 +129,8 @@ export class Child {
   readonly #waiting = new Map<number, (answer: Answer | ChildEnd) => void>();
   readonly #word = crypto.randomUUID();
   #nextId = 1;
+  /** Settles when all orders so far are on their way. */
+  #sent: Promise<void> = Promise.resolve();
   #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #exitCall: number | undefined;
@@ -230,7 +232,28 @@ export class Child {
 
   #send(line: string): void {
     // The process may have gone, or have closed its input: its end says so.
-    this.#writer.write(new TextEncoder().encode(`${line}\n`)).catch(() => {});
+    this.#sent = this.#writer.write(new TextEncoder().encode(`${line}\n`)).catch(() => {});
+  }
+
+  /** Lets the process sleep while `run` goes on: whatever arrives meanwhile, it finds all at once. */
+  async asleep<T>(run: () => T | Promise<T>): Promise<T> {
+    this.#signal("SIGSTOP");
+    try {
+      return await run();
+    } finally {
+      await this.#sent;
+      this.#signal("SIGCONT");
+    }
+  }
+
+  #signal(signal: Deno.Signal): void {
+    // Windows has no such signals: there what arrives is found piece by piece.
+    if (Deno.build.os === "windows") return;
+    try {
+      this.#process.kill(signal);
+    } catch {
+      // It has ended already.
+    }
   }
 
   /** Sends SIGKILL and waits until the process is gone. */

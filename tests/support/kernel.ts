@@ -22,6 +22,24 @@ export function socketsOf(pid: number): number {
   return inodesOf(pid).length;
 }
 
+/** Memory of process `pid` in bytes, or undefined where the system does not tell (proc(5), status; Linux does). */
+export function memoryOf(
+  pid: number,
+): { resident: number; mostResident: number; mostVirtual: number } | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  try {
+    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
+    const of = (name: string) => {
+      const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)!;
+      return Number(kib) * 1024;
+    };
+    return { resident: of("VmRSS"), mostResident: of("VmHWM"), mostVirtual: of("VmPeak") };
+  } catch {
+    // The process has ended.
+    return undefined;
+  }
+}
+
 /** Inodes of the sockets among the process's descriptors. */
 function inodesOf(pid: number): string[] {
   if (Deno.build.os !== "linux") return [];

@@ -17,6 +17,7 @@ import type { Text } from "../../workbook/text.ts";
 import { type Child, OrderError } from "./child.ts";
 import { type ExerciseFile, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
+import { memoryOf } from "./kernel.ts";
 import type { Transcript } from "./transcript.ts";
 import { decodeValue, encodeArg, Pattern, Remote, RemoteError, Unshown, View } from "./wire.ts";
 
@@ -447,6 +448,11 @@ export class Learner {
     return callback;
   }
 
+  /** Lets the learner's process sleep while `run` goes on: whatever arrives meanwhile, it finds all at once. */
+  asleep<T>(run: () => T | Promise<T>): Promise<T> {
+    return this.#child.asleep(run);
+  }
+
   /** At most so many bytes per read or write, on every connection, from now on. */
   async limit(limits: Limits): Promise<void> {
     await this.order({ op: "limits", limits });
@@ -460,6 +466,44 @@ export class Learner {
   /** Closes a socket in the learner's process, however it came to be there. */
   async close(socket: Remote): Promise<void> {
     await this.order({ op: "close", handle: socket.handle });
+  }
+
+  /** Bytes that the objects of the learner's process take, garbage left out. */
+  async memoryInUse(): Promise<number> {
+    return this.#decode(valueIn(await this.order({ op: "memory" }))) as number;
+  }
+
+  /**
+   * Waits until the learner's code neither reads from that connection nor ends `over`: whoever is not read from then
+   * will not be before something changes.
+   */
+  async stopsReading(conn: Remote, over: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    const end = () => void (isOver = true);
+    over.then(end, end);
+    let last = -1;
+    for (let quiet = 0; quiet < QUIET_TURNS && !isOver;) {
+      const { open } = await this.rest();
+      const now = open.find(({ resource }) => resource === conn.resource)?.bytesRead ?? 0;
+      quiet = now === last && now > 0 ? quiet + 1 : 0;
+      last = now;
+    }
+  }
+
+  /** Memory of the learner's process, where the system tells. */
+  memory(): ReturnType<typeof memoryOf> {
+    return memoryOf(this.#child.pid);
+  }
+
+  /** Waits until a call of that API is waiting in the learner's process, or `over` has settled. */
+  async waitsIn(api: string, over: Promise<unknown>): Promise<void> {
+    let isOver = false;
+    const end = () => void (isOver = true);
+    over.then(end, end);
+    while (!isOver) {
+      const { pending } = await this.state();
+      if (pending.some((call) => call.api === api && call.byLearner)) return;
+    }
   }
 
   /** What the learner's process holds and waits for. */
@@ -480,6 +524,8 @@ export class Learner {
   }
 }
 
+/** So many looks in a row, each after several turns of the process's event loop, without a byte read. */
+const QUIET_TURNS = 20;
 /** Timers that are due within this time are waited for at a test's end, since they may still fail. */
 const NEAR_MS = 50;
 

@@ -87,6 +87,40 @@ export class PeerConn {
   }
 }
 
+/** A peer's UDP socket. */
+export class PeerSocket {
+  readonly #socket: Deno.DatagramConn;
+  readonly #transcript: Transcript;
+  readonly #buffer = new Uint8Array(65_536);
+
+  constructor(socket: Deno.DatagramConn, transcript: Transcript) {
+    this.#socket = socket;
+    this.#transcript = transcript;
+  }
+
+  get addr(): Deno.NetAddr {
+    return this.#socket.addr as Deno.NetAddr;
+  }
+
+  /** Sends one datagram. */
+  async send(data: Uint8Array, { hostname, port }: Endpoint): Promise<void> {
+    const to = { transport: "udp", hostname, port } as const;
+    this.#transcript.peer("send", `${showBytes(data)} → ${showAddr(to)}`);
+    await this.#socket.send(data, to);
+  }
+
+  /** Receives the next datagram. */
+  async receive(): Promise<{ data: Uint8Array; from: Deno.NetAddr }> {
+    const [data, from] = await this.#socket.receive(this.#buffer);
+    this.#transcript.peer("receive", `${showBytes(data)} ← ${showAddr(from as Deno.NetAddr)}`);
+    return { data: data.slice(), from: from as Deno.NetAddr };
+  }
+
+  release(): void {
+    closeQuietly(this.#socket);
+  }
+}
+
 /** Makes a test's peers and closes them all at its end. */
 export class Peers {
   readonly #transcript: Transcript;
@@ -157,6 +191,12 @@ export class Peers {
   /** A UDP socket of the suite's. */
   datagram(hostname = "127.0.0.1"): Deno.DatagramConn {
     return this.track(Deno.listenDatagram({ hostname, port: 0, transport: "udp" }));
+  }
+
+  /** A UDP socket that sends and receives as told, on `port` or one that the OS chooses. */
+  udp(hostname = "127.0.0.1", port = 0): PeerSocket {
+    const socket = Deno.listenDatagram({ hostname, port, transport: "udp" });
+    return this.#track(new PeerSocket(socket, this.#transcript));
   }
 
   /** Notes in the story what a test does by itself. */

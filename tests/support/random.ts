@@ -33,6 +33,11 @@ export class Random {
     return items[this.integer(0, items.length - 1)]!;
   }
 
+  /** So many bytes of any value. */
+  bytes(count: number): Uint8Array<ArrayBuffer> {
+    return Uint8Array.from({ length: count }, () => this.integer(0, 255));
+  }
+
   /** A word of lower-case letters. */
   word(length = 6): string {
     return Array.from({ length }, () => String.fromCharCode(this.integer(97, 122))).join("");

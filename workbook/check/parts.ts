@@ -36,8 +36,10 @@ export async function partProblems(
   for (const name of LESSON_FILES) {
     if (!present.includes(name)) problems.push(`${folder}/${name} is missing`);
   }
+  const readmeText = await text("README.md");
   for (const name of present) {
-    if (!LESSON_FILES.includes(name) && !name.startsWith("example")) {
+    // Whatever else lies here is told of in the lesson's text.
+    if (!LESSON_FILES.includes(name) && !readmeText.includes(name)) {
       problems.push(`${folder}/${name} is stray`);
     }
   }

@@ -98,6 +98,7 @@ async function unitTests(root: string, importMap: string | undefined): Promise<C
       "--parallel",
       ...mapped,
       "workbook",
+      "tests/interop",
     ],
     cwd: root,
     stdin: "null",

@@ -1,0 +1,1126 @@
+/**
+ * Lesson 3: bytes go and come.
+ *
+ * @module
+ */
+
+import type { WireError } from "../workbook/protocol.ts";
+import { join, same, type Text } from "../workbook/text.ts";
+import { bytes, escapeBytes, expectBytes } from "./support/bytes.ts";
+import { showError, showValue } from "./support/explain.ts";
+import { expectEqual, expectErrorClass, expectMessage, expectThat } from "./support/expect.ts";
+import { fail } from "./support/failure.ts";
+import type { CallOptions, RemoteSocket } from "./support/learner.ts";
+import { secondLoopback } from "./support/machine.ts";
+import type { PeerConn, PeerSocket } from "./support/peer.ts";
+import { task, type TestContext } from "./support/suite.ts";
+import { showAddr } from "./support/transcript.ts";
+import { Pattern, Remote, View } from "./support/wire.ts";
+
+const MIB = 1024 * 1024;
+/** Nobody waits for this. */
+const LONG_MS = 60_000;
+/** What a request that has to give up waits per attempt: all of it is waited for. */
+const SHORT_MS = 30;
+/** Limits on each write that every sender has to live with. */
+const WRITE_LIMITS = [1, 3, 7];
+
+/** A connection in the learner's process, and the suite's end of it. */
+interface Link {
+  conn: Remote;
+  peer: PeerConn;
+}
+
+/** A new connection; no read of the learner's crosses one of `cuts`. */
+async function link({ learner, peers }: TestContext, cuts?: number[]): Promise<Link> {
+  const listener = peers.listen();
+  const conn = await learner.dial(listener.addr, cuts);
+  return { conn, peer: await listener.accept() };
+}
+
+/** Every way to cut a stream in two, and the stream in single bytes. */
+function everyCut(length: number): number[][] {
+  const inTwo = Array.from({ length: length - 1 }, (_, i) => [i + 1]);
+  return [...inTwo, Array.from({ length: length - 1 }, (_, i) => i + 1)];
+}
+
+function cutText(cuts: number[]): Text {
+  return cuts.length === 1
+    ? { en: `cut after byte ${cuts[0]}`, ko: `${cuts[0]}번째 바이트 뒤에서 나뉨` }
+    : { en: "one byte at a time", ko: "한 바이트씩 도착" };
+}
+
+/** The value as bytes, or the end of the test. */
+function bytesOf(value: unknown, call: string, mistake?: string): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  fail({
+    expected: {
+      en: `${call} resolves to a Uint8Array`,
+      ko: `${call} 호출의 결과는 Uint8Array`,
+    },
+    received: showValue(value),
+    mistake,
+  });
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}
+
+// --- task 1 ---
+
+task(1, {
+  en: "writeAll() sends every byte when write() takes only some",
+  ko: "writeAll()은 write()가 일부만 받아도 모든 바이트를 보냅니다",
+}, async (context) => {
+  const { learner, random } = context;
+  for (const writeBytes of [undefined, ...WRITE_LIMITS]) {
+    const data = random.bytes(40);
+    const { conn, peer } = await link(context);
+    await learner.limit(writeBytes ? { writeBytes } : {});
+    await learner.call("writeAll", [conn, data], { mistake: "short-write" });
+    await learner.close(conn);
+    expectBytes(await peer.receive(data.length + 1), data, "short-write");
+  }
+}, { catches: ["short-write"] });
+
+task(1, {
+  en: "writeAll() of nothing sends nothing, and leaves the connection open",
+  ko: "writeAll()은 빈 데이터를 보내지 않고, 연결은 열어 둡니다",
+}, async (context) => {
+  const { learner } = context;
+  const { conn, peer } = await link(context);
+  await learner.call("writeAll", [conn, new Uint8Array(0)]);
+  await learner.call("writeAll", [conn, bytes("after")]);
+  await learner.call("writeAll", [conn, bytes("wards")]);
+  await peer.expect(bytes("afterwards"));
+});
+
+task(1, {
+  en: "writeAll() sends 16 MiB to a reader that starts late",
+  ko: "writeAll()은 늦게 읽기 시작하는 상대에게도 16 MiB를 모두 보냅니다",
+}, async (context) => {
+  const { learner, random, step } = context;
+  const pattern = new Pattern(random.integer(1, 1_000_000), 16 * MIB);
+  const { conn, peer } = await link(context);
+  const sent = learner.call("writeAll", [conn, pattern]);
+  await learner.waitsIn("write", sent);
+  const closed = sent.then(() => learner.close(conn));
+  const received = await step(
+    { en: "all 16 MiB arrive", ko: "16 MiB가 모두 도착함" },
+    () => peer.receive(pattern.length),
+    "short-write",
+  );
+  expectBytes(received, pattern.bytes, "short-write");
+  await closed;
+}, { catches: ["short-write"], deadlineMs: 5_000 });
+
+/** Messages that are told apart by every byte of them. */
+const MESSAGES = ["A", "B", "C"].map((letter) => letter.repeat(30));
+
+task(1, {
+  en: "writeAll() does not mix the bytes of three calls at the same time",
+  ko: "writeAll()은 동시에 세 번 불려도 데이터의 바이트를 섞지 않습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const { conn, peer } = await link(context);
+  await learner.limit({ writeBytes: 1 });
+  const calls = await learner.asleep(() =>
+    MESSAGES.map((data) => learner.call("writeAll", [conn, bytes(data)]))
+  );
+  const received = await step(
+    { en: "all three arrive", ko: "셋 모두 도착함" },
+    () => peer.receive(MESSAGES.join("").length),
+    "interleaved-senders",
+  );
+  const text = new TextDecoder().decode(received);
+  // The order is free, as long as each is in one piece.
+  const inOrder = MESSAGES.toSorted((a, b) => text.indexOf(a[0]!) - text.indexOf(b[0]!));
+  expectBytes(received, bytes(inOrder.join("")), "interleaved-senders");
+  await Promise.all(calls);
+}, { catches: ["interleaved-senders"] });
+
+task(1, {
+  en: "writeAll() tells that the connection failed, and a later call is not harmed",
+  ko: "writeAll()은 연결 오류를 알리고, 다음 호출에는 영향을 주지 않습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const { conn, peer } = await link(context);
+  await learner.limit({ writeBytes: 3 });
+  await learner.faults({ api: ["write"], skip: 1, times: 1, error: "BrokenPipe" });
+  const expected = {
+    en: "Deno.errors.BrokenPipe surfaces",
+    ko: "Deno.errors.BrokenPipe 오류가 전달됨",
+  };
+  const error = await learner.throws("writeAll", [conn, bytes("lost in the middle")], {
+    expected,
+    mistake: "write-error-hidden",
+  });
+  expectErrorClass(error, "BrokenPipe", expected, "write-error-hidden");
+  await learner.limit({});
+  await step(
+    { en: "the next writeAll() sends its bytes", ko: "다음 writeAll()이 바이트를 보냄" },
+    () => learner.call("writeAll", [conn, bytes("next")], { mistake: "queue-broken" }),
+    "queue-broken",
+  );
+  await peer.expect(bytes("losnext"), "write-error-hidden");
+}, { catches: ["write-error-hidden", "queue-broken"], unhandled: "queue-broken" });
+
+// --- task 2 ---
+
+async function readExactly(
+  { learner, step }: TestContext,
+  conn: Remote,
+  expected: Uint8Array,
+  { mistake, mistakeIf, what }: CallOptions & { what?: Text } = {},
+): Promise<void> {
+  const shown: Text = same(escapeBytes(expected));
+  const wanted = what ? join([shown, same(" ("), what, same(")")]) : shown;
+  const value = await step(
+    wanted,
+    () =>
+      learner.call("readExactly", [conn, expected.length], {
+        expected: wanted,
+        ...(mistakeIf && { mistakeIf }),
+        ...(mistake && { mistake }),
+      }),
+    mistake,
+  );
+  expectBytes(bytesOf(value, "readExactly()"), expected, mistake);
+}
+
+task(2, {
+  en: "readExactly() takes n bytes and leaves the rest for the next call",
+  ko: "readExactly()는 n바이트만 가져가고 나머지는 다음 호출에 남깁니다",
+}, async (context) => {
+  const { conn, peer } = await link(context);
+  await peer.send(bytes("hello, world"));
+  await peer.closeWrite();
+  await readExactly(context, conn, bytes("hello"), { mistake: "one-read-one-message" });
+  const rest = { mistake: "reads-too-much" };
+  await readExactly(context, conn, bytes(", "), rest);
+  await readExactly(context, conn, bytes("world"), rest);
+}, { catches: ["one-read-one-message", "reads-too-much"] });
+
+task(2, {
+  en: "readExactly() survives a stream that is cut anywhere",
+  ko: "readExactly()는 스트림이 어디서 나뉘어도 정확히 읽습니다",
+}, async (context) => {
+  const message = bytes("hello");
+  for (const cuts of everyCut(message.length)) {
+    const { conn, peer } = await link(context, cuts);
+    await peer.send(message);
+    await readExactly(context, conn, message, {
+      mistake: "one-read-one-message",
+      what: cutText(cuts),
+    });
+  }
+}, { catches: ["one-read-one-message"] });
+
+task(2, {
+  en: "readExactly() waits for the bytes that are still to come",
+  ko: "readExactly()는 아직 오지 않은 바이트를 기다립니다",
+}, async (context) => {
+  const { learner, random } = context;
+  const data = random.bytes(200_000);
+  const { conn, peer } = await link(context);
+  const read = learner.call("readExactly", [conn, data.length], {
+    mistake: "one-read-one-message",
+  });
+  await peer.send(data.subarray(0, 1_000));
+  await learner.waitsIn("read", read);
+  await peer.send(data.subarray(1_000));
+  expectBytes(bytesOf(await read, "readExactly()"), data, "one-read-one-message");
+}, { catches: ["one-read-one-message"] });
+
+function endText(came: number, wanted: number): Text {
+  return {
+    en: `Deno.errors.UnexpectedEof that tells ${came} of ${wanted} bytes`,
+    ko: `${wanted}바이트 중 ${came}바이트라고 알리는 Deno.errors.UnexpectedEof`,
+  };
+}
+
+/** The error of a stream that ended early, with both numbers in its message. */
+function expectUnexpectedEnd(error: WireError, came: number, wanted: number): void {
+  const expected = endText(came, wanted);
+  expectErrorClass(error, "UnexpectedEof", expected, "early-end-accepted");
+  const numbers: string[] = error.message.match(/\d+/g) ?? [];
+  const tells = numbers.includes(`${came}`) ||
+    (came === 0 && /\b(no|none|nothing|any)\b/i.test(error.message));
+  expectThat(tells, expected, showError(error), "eof-without-count");
+}
+
+task(2, {
+  en: "readExactly() throws UnexpectedEof when the stream ends first",
+  ko: "readExactly()는 스트림이 먼저 끝나면 UnexpectedEof를 던집니다",
+}, async (context) => {
+  const { learner, step } = context;
+  for (const came of [3, 0]) {
+    const { conn, peer } = await link(context);
+    if (came > 0) await peer.send(bytes("hello").subarray(0, came));
+    await peer.closeWrite();
+    const expected = endText(came, 5);
+    const error = await step(
+      expected,
+      () => learner.throws("readExactly", [conn, 5], { expected, mistake: "early-end-accepted" }),
+      "eof-loops",
+    );
+    expectUnexpectedEnd(error, came, 5);
+  }
+}, { catches: ["early-end-accepted", "eof-loops", "eof-without-count"] });
+
+task(2, {
+  en: "readExactly() of no bytes is done at once",
+  ko: "readExactly()는 0바이트라면 바로 끝납니다",
+}, async (context) => {
+  const { conn, peer } = await link(context);
+  await readExactly(context, conn, bytes(""), { mistake: "zero-bytes-waits" });
+  await peer.send(bytes("later"));
+  await readExactly(context, conn, bytes(""), { mistake: "zero-bytes-waits" });
+  await readExactly(context, conn, bytes("later"), { mistake: "zero-bytes-waits" });
+}, { catches: ["zero-bytes-waits"] });
+
+task(2, {
+  en: "readExactly() gives bytes that a later call does not change",
+  ko: "readExactly()가 준 바이트는 다음 호출로 바뀌지 않습니다",
+}, async (context) => {
+  const { learner } = context;
+  const { conn, peer } = await link(context);
+  await peer.send(bytes("firstother"));
+  const first = await learner.call("readExactly", [conn, 5], { hold: true });
+  await learner.call("readExactly", [conn, 5]);
+  const kept = first instanceof Remote ? await learner.value(first) : first;
+  expectBytes(bytesOf(kept, "readExactly()"), bytes("first"), "shared-buffer");
+}, { catches: ["shared-buffer"] });
+
+// --- task 3 ---
+
+/** The four bytes of a length, most significant first. */
+function lengthBytes(length: number): Uint8Array {
+  return Uint8Array.of(length >>> 24, length >>> 16, length >>> 8, length);
+}
+
+function frame(payload: Uint8Array): Uint8Array {
+  return concat(lengthBytes(payload.length), payload);
+}
+
+function concat(...parts: Uint8Array[]): Uint8Array {
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
+}
+
+/** What a wrong prefix looks like. */
+function prefixMistake(received: Uint8Array, length: number): string | undefined {
+  const prefix = received.subarray(0, 4);
+  if (sameBytes(prefix, lengthBytes(length).toReversed())) return "little-endian";
+  if (sameBytes(prefix, lengthBytes(length + 4))) return "prefix-counts-itself";
+  return undefined;
+}
+
+task(3, {
+  en: "encodeFrame() puts a 32-bit big-endian length before the payload",
+  ko: "encodeFrame()은 32비트 빅 엔디언(big-endian) 길이를 앞에 붙입니다",
+}, async ({ learner, random }) => {
+  const vectors: [payload: Uint8Array, prefix: number[]][] = [
+    [bytes("hello"), [0, 0, 0, 5]],
+    [bytes(""), [0, 0, 0, 0]],
+    [random.bytes(300), [0, 0, 1, 44]],
+    [random.bytes(70_000), [0, 1, 17, 112]],
+  ];
+  for (const [payload, prefix] of vectors) {
+    const value = await learner.callSync("encodeFrame", [payload]);
+    const received = bytesOf(value, "encodeFrame()");
+    const expected = new Uint8Array(4 + payload.length);
+    expected.set(prefix);
+    expected.set(payload, 4);
+    expectBytes(received, expected, prefixMistake(received, payload.length));
+  }
+}, { catches: ["little-endian", "prefix-counts-itself"] });
+
+task(3, {
+  en: "encodeFrame() takes a payload that is part of a longer buffer",
+  ko: "encodeFrame()은 더 긴 버퍼의 일부인 payload도 다룹니다",
+}, async ({ learner }) => {
+  const payload = bytes("in the middle");
+  const value = await learner.callSync("encodeFrame", [new View(payload)]);
+  const received = bytesOf(value, "encodeFrame()");
+  const mistake = prefixMistake(received, payload.length) ?? "subarray-offset";
+  expectBytes(received, concat(Uint8Array.of(0, 0, 0, 13), payload), mistake);
+}, { catches: ["subarray-offset"] });
+
+/** Calls readFrame() and expects that payload, or null for the end. */
+async function readFrame(
+  { learner, step }: TestContext,
+  conn: Remote,
+  expected: Uint8Array | null,
+  { mistake, mistakeIf, maxBytes = 1_000, what, insteadOf = () => mistake }: CallOptions & {
+    maxBytes?: number;
+    what?: Text;
+    /** The mistake that other bytes show. */
+    insteadOf?: (received: Uint8Array) => string | undefined;
+  } = {},
+): Promise<void> {
+  const shown: Text = expected
+    ? same(escapeBytes(expected.subarray(0, 32)))
+    : { en: "null, at the end between frames", ko: "프레임 사이에서 끝났으므로 null" };
+  const wanted = what ? join([shown, same(" ("), what, same(")")]) : shown;
+  const options = {
+    expected: wanted,
+    ...(mistake && { mistake }),
+    ...(mistakeIf && { mistakeIf }),
+  };
+  const value = await step(
+    wanted,
+    () => learner.call("readFrame", [conn, maxBytes], options),
+    mistake,
+  );
+  if (expected && value !== null) {
+    const received = bytesOf(value, "readFrame()");
+    return expectBytes(received, expected, insteadOf(received));
+  }
+  if (expected || value !== null) fail({ expected: wanted, received: showValue(value), mistake });
+}
+
+task(3, {
+  en: "readFrame() gives the frames of a stream one by one, then null",
+  ko: "readFrame()은 프레임을 하나씩 주고, 끝에서 null을 줍니다",
+}, async (context) => {
+  const { random } = context;
+  const long = random.bytes(300);
+  const { conn, peer } = await link(context);
+  await peer.send(concat(frame(bytes("hello")), frame(long), frame(bytes("end"))));
+  await peer.closeWrite();
+  await readFrame(context, conn, bytes("hello"), {
+    mistake: "little-endian",
+    mistakeIf: ["UnexpectedEof", "prefix-counts-itself"],
+  });
+  await readFrame(context, conn, long, {
+    mistake: "prefix-counts-itself",
+    // The length is still that of the frame before: it was looked for in the wrong part of the buffer.
+    insteadOf: ({ length }) => length === 5 ? "subarray-offset" : "prefix-counts-itself",
+  });
+  await readFrame(context, conn, bytes("end"), { mistake: "prefix-counts-itself" });
+  for (let i = 0; i < 2; i++) await readFrame(context, conn, null, { mistake: "end-is-error" });
+}, { catches: ["little-endian", "prefix-counts-itself", "subarray-offset", "end-is-error"] });
+
+task(3, {
+  en: "readFrame() takes an empty frame for a frame",
+  ko: "readFrame()은 빈 프레임도 프레임으로 봅니다",
+}, async (context) => {
+  const { conn, peer } = await link(context);
+  await peer.send(concat(frame(bytes("")), frame(bytes("after")), frame(bytes(""))));
+  await peer.closeWrite();
+  const mistake = "empty-frame-is-end";
+  for (const payload of ["", "after", ""]) {
+    await readFrame(context, conn, bytes(payload), { mistake });
+  }
+  await readFrame(context, conn, null, { mistake });
+}, { catches: ["empty-frame-is-end"] });
+
+task(3, {
+  en: "readFrame() survives frames that are cut anywhere",
+  ko: "readFrame()은 프레임이 어디서 나뉘어도 읽어 냅니다",
+}, async (context) => {
+  const stream = concat(frame(bytes("hey")), frame(bytes("you")));
+  for (const cuts of everyCut(stream.length)) {
+    const { conn, peer } = await link(context, cuts);
+    await peer.send(stream);
+    await peer.closeWrite();
+    const inHeader = cuts.length === 1 && (cuts[0]! < 4 || (cuts[0]! > 7 && cuts[0]! < 11));
+    const mistake = inHeader ? "header-in-one-read" : "one-read-one-message";
+    for (const payload of ["hey", "you"]) {
+      await readFrame(context, conn, bytes(payload), { mistake, what: cutText(cuts) });
+    }
+  }
+}, { catches: ["header-in-one-read", "one-read-one-message"] });
+
+task(3, {
+  en: "readFrame() throws UnexpectedEof when the stream ends inside a frame",
+  ko: "readFrame()은 프레임 중간에 스트림이 끝나면 UnexpectedEof를 던집니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const whole = frame(bytes("hey"));
+  for (let length = 1; length < whole.length; length++) {
+    const { conn, peer } = await link(context);
+    await peer.send(whole.subarray(0, length));
+    await peer.closeWrite();
+    const expected: Text = {
+      en: `Deno.errors.UnexpectedEof after ${length} of 7 bytes`,
+      ko: `7바이트 중 ${length}바이트에서 끝났으므로 Deno.errors.UnexpectedEof`,
+    };
+    const mistake = "end-inside-accepted";
+    const error = await step(
+      expected,
+      () => learner.throws("readFrame", [conn, 100], { expected, mistake }),
+      "eof-loops",
+    );
+    expectErrorClass(error, "UnexpectedEof", expected, mistake);
+  }
+}, { catches: ["end-inside-accepted", "eof-loops"] });
+
+task(3, {
+  en: "readFrame() takes a frame of exactly the limit",
+  ko: "readFrame()은 한도와 똑같은 길이의 프레임을 받습니다",
+}, async (context) => {
+  const { conn, peer } = await link(context);
+  await peer.send(frame(bytes("0123456789")));
+  await readFrame(context, conn, bytes("0123456789"), {
+    maxBytes: 10,
+    mistake: "limit-off-by-one",
+  });
+}, { catches: ["limit-off-by-one"] });
+
+task(3, {
+  en: "readFrame() refuses a longer frame before it takes memory for it",
+  ko: "readFrame()은 더 긴 프레임을 메모리를 잡기 전에 거절합니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const lengths: [length: number, mistake: string][] = [
+    [1_001, "giant-length-allocated"],
+    [0x2000_0000, "giant-length-allocated"],
+    [0x8000_0000, "signed-length"],
+    [0xffff_ffff, "signed-length"],
+  ];
+  for (const [length, mistake] of lengths) {
+    const { conn, peer } = await link(context);
+    await peer.send(concat(lengthBytes(length), bytes("a few bytes")));
+    await peer.closeWrite();
+    const expected: Text = {
+      en: `RangeError that names ${length} and the limit of 1000`,
+      ko: `길이 ${length}와 한도 1000을 알리는 RangeError`,
+    };
+    const before = learner.memory();
+    const error = await step(
+      expected,
+      () => learner.throws("readFrame", [conn, 1_000], { expected, mistake }),
+      mistake,
+    );
+    expectErrorClass(error, "RangeError", expected, mistake);
+    for (const number of [length, 1_000]) {
+      const plain = { ...error, message: error.message.replaceAll(/(?<=\d)[,_](?=\d)/g, "") };
+      expectMessage(plain, `${number}`, expected, mistake);
+    }
+    const after = learner.memory();
+    if (!before || !after || after.mostVirtual - before.mostVirtual < length / 2) continue;
+    fail({
+      expected: {
+        en: `no memory is taken for a frame of ${length} bytes`,
+        ko: `${length}바이트 프레임을 위한 메모리를 잡지 않음`,
+      },
+      received: {
+        en: `${
+          Math.round((after.mostVirtual - before.mostVirtual) / MIB)
+        } MiB were taken before it was refused`,
+        ko: `거절하기 전에 ${
+          Math.round((after.mostVirtual - before.mostVirtual) / MIB)
+        } MiB를 잡았습니다`,
+      },
+      mistake,
+    });
+  }
+}, { catches: ["giant-length-allocated", "signed-length"] });
+
+// --- task 4 ---
+
+/** Begins readLines() on a connection. */
+async function lines({ learner }: TestContext, conn: Remote): Promise<Remote> {
+  const generator = await learner.call("readLines", [conn], { hold: true });
+  if (generator instanceof Remote) return await learner.iterate(generator);
+  fail({
+    expected: {
+      en: "readLines() returns an AsyncGenerator",
+      ko: "readLines() 호출의 결과는 AsyncGenerator",
+    },
+    received: showValue(generator),
+  });
+}
+
+function showLines(list: unknown[]): string {
+  return `[${list.map(showValue).join(", ")}]`;
+}
+
+/** Sends `text` whole, ends the stream, and compares the lines that come out. */
+async function expectLines(
+  context: TestContext,
+  text: string | Uint8Array,
+  expected: string[],
+  { cuts, mistake, hang = mistake }: {
+    cuts?: number[];
+    mistake: string | ((received: unknown[]) => string | undefined);
+    hang?: string | ((received: unknown[]) => string | undefined);
+  },
+): Promise<void> {
+  const { learner, step } = context;
+  const { conn, peer } = await link(context, cuts);
+  const data = typeof text === "string" ? bytes(text) : text;
+  await peer.send(data);
+  await peer.closeWrite();
+  const wanted = cuts
+    ? join([same(`${showLines(expected)} (`), cutText(cuts), same(")")])
+    : same(showLines(expected));
+  const received = await step(wanted, async () => {
+    return await learner.collect(await lines(context, conn), { expected: wanted, most: 1_000 });
+  }, typeof hang === "string" ? hang : undefined);
+  if (received.length === expected.length && expected.every((line, i) => line === received[i])) {
+    return;
+  }
+  const id = typeof mistake === "string" ? mistake : mistake(received);
+  fail({ expected: wanted, received: showLines(received), mistake: id });
+}
+
+task(4, {
+  en: "readLines() gives each line without its LF or CRLF",
+  ko: "readLines()는 각 줄을 LF나 CRLF 없이 줍니다",
+}, async (context) => {
+  await expectLines(context, "one\ntwo\r\nthree\n", ["one", "two", "three"], {
+    mistake: (received) => {
+      if (received.at(-1) === "") return "extra-empty-line";
+      if (received.some((line) => `${line}`.includes("\r"))) return "cr-kept";
+      if (`${received.at(-1)}`.includes("\0")) return "whole-buffer-decoded";
+      return received.length < 3 ? "leftover-dropped" : "line-per-read";
+    },
+  });
+}, {
+  catches: [
+    "extra-empty-line",
+    "cr-kept",
+    "whole-buffer-decoded",
+    "leftover-dropped",
+    "line-per-read",
+  ],
+});
+
+task(4, {
+  en: "readLines() gives empty lines, and a last line without a newline",
+  ko: "readLines()는 빈 줄도, 개행 없는 마지막 줄도 줍니다",
+}, async (context) => {
+  await expectLines(context, "\nhead\n\r\n\nlast", ["", "head", "", "", "last"], {
+    mistake: (received) => {
+      if (received.at(-1) !== "last") return "last-line-lost";
+      return received.includes("") ? undefined : "empty-lines-skipped";
+    },
+  });
+  await expectLines(context, "", [], { mistake: "extra-empty-line" });
+}, { catches: ["last-line-lost", "empty-lines-skipped", "extra-empty-line"] });
+
+task(4, {
+  en: "readLines() survives a stream that is cut anywhere",
+  ko: "readLines()는 스트림이 어디서 나뉘어도 줄을 읽어 냅니다",
+}, async (context) => {
+  const text = "ab\r\n소켓 🔌\n\nz\r\n";
+  const expected = ["ab", "소켓 🔌", "", "z"];
+  for (const cuts of everyCut(bytes(text).length)) {
+    await expectLines(context, text, expected, {
+      cuts,
+      mistake: (received) => {
+        const all = received.join("|");
+        if (all.includes("\ufffd")) return "utf8-per-chunk";
+        if (all.includes("\r")) return "crlf-split";
+        return received.length > expected.length ? "line-per-read" : "leftover-dropped";
+      },
+    });
+  }
+}, { catches: ["utf8-per-chunk", "crlf-split", "line-per-read", "leftover-dropped"] });
+
+task(4, {
+  en: "readLines() gives a line as soon as its newline is there",
+  ko: "readLines()는 개행이 도착하면 바로 그 줄을 줍니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const { conn, peer } = await link(context);
+  const iterator = await lines(context, conn);
+  const parts = [["first\nsec", "first"], ["ond\r\n", "second"], ["third\n", "third"]] as const;
+  for (const [part, line] of parts) {
+    await peer.send(bytes(part));
+    const expected = same(showValue(line));
+    const { value } = await step(expected, () => learner.next(iterator), "lines-at-the-end");
+    expectEqual(value as string, line, { mistake: "leftover-dropped" });
+  }
+}, { catches: ["lines-at-the-end", "leftover-dropped"] });
+
+task(4, {
+  en: "readLines() keeps a BOM and a CR that ends no line, and replaces what is not UTF-8",
+  ko: "readLines()는 BOM과 줄 끝이 아닌 CR을 그대로 두고, UTF-8이 아닌 바이트는 바꿉니다",
+}, async (context) => {
+  await expectLines(context, "\ufeffhead\n", ["\ufeffhead"], { mistake: "bom-lost" });
+  await expectLines(context, "a\rb\r\r\nc\n", ["a\rb\r", "c"], { mistake: "cr-inside-lost" });
+  const broken = concat(bytes("x"), Uint8Array.of(0xff), bytes("y\nz\n"));
+  await expectLines(context, broken, ["x\ufffdy", "z"], { mistake: "invalid-utf8-throws" });
+}, { catches: ["bom-lost", "cr-inside-lost", "invalid-utf8-throws"] });
+
+task(4, {
+  en: "readLines() reads a line of 60,000 characters and a thousand short ones",
+  ko: "readLines()는 6만 글자인 줄도, 짧은 줄 천 개도 읽습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const { conn, peer } = await link(context);
+  const long = "0123456789".repeat(6_000);
+  const short = Array.from({ length: 1_000 }, (_, i) => `${i}`);
+  const sent = peer.send(bytes(`${long}\n${short.join("\n")}\n`)).then(() => peer.closeWrite());
+  sent.catch(() => {});
+  const expected = {
+    en: "one line of 60,000 characters, then a thousand numbers",
+    ko: "6만 글자인 줄 하나와 숫자 줄 천 개",
+  };
+  const received = await step(
+    expected,
+    async () => await learner.collect(await lines(context, conn), { most: 1_100 }),
+  );
+  await sent;
+  const texts = received.map((line) => line === long ? "long" : showValue(line).slice(0, 20));
+  const right = received.length === 1_001 && received[0] === long &&
+    short.every((line, i) => line === received[i + 1]);
+  if (right) return;
+  fail({
+    expected,
+    received: {
+      en: `${received.length} lines: ${texts.slice(0, 3).join(", ")}, …`,
+      ko: `${received.length}줄: ${texts.slice(0, 3).join(", ")}, …`,
+    },
+    mistake: "line-per-read",
+  });
+}, { catches: ["line-per-read"] });
+
+// --- task 5 ---
+
+/** Waits for echo()'s end and compares its count. */
+async function expectCount(
+  { step }: TestContext,
+  counted: Promise<unknown>,
+  count: number,
+  mistake = "characters-counted",
+): Promise<void> {
+  const what = { en: "echo() resolves to the count of bytes", ko: "echo()의 결과: 바이트 수" };
+  const value = await step(what, () => counted, "echo-not-closed");
+  expectEqual(value as number, count, { what, mistake });
+}
+
+const PEER_SEES_END: Text = {
+  en: "after the half-close the connection ends",
+  ko: "반닫기(half-close) 뒤에 연결이 끝남",
+};
+
+task(5, {
+  en: "echo() sends each piece back when it comes, until the peer half-closes, then closes",
+  ko: "echo()는 오는 대로 되돌려 보내다가, 상대가 반닫기(half-close)하면 연결을 닫습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const { conn, peer } = await link(context);
+  const counted = learner.call("echo", [conn]);
+  for (const text of ["ping", "소켓", "!"]) {
+    await peer.send(bytes(text));
+    const same_ = same(escapeBytes(bytes(text)));
+    await step(same_, () => peer.expect(bytes(text), "echo-stops-early"), "echo-collects");
+  }
+  await peer.closeWrite();
+  await step(
+    PEER_SEES_END,
+    () => peer.expectEnd(PEER_SEES_END, "whole-buffer-echoed"),
+    "echo-not-closed",
+  );
+  await expectCount(context, counted, 11);
+  const { open } = await learner.state();
+  expectThat(
+    !open.some(({ resource }) => resource === conn.resource),
+    { en: "echo() closes the connection", ko: "echo()가 연결을 닫음" },
+    { en: "it is still open", ko: "아직 열려 있습니다" },
+    "echo-not-closed",
+  );
+}, {
+  catches: [
+    "echo-collects",
+    "echo-stops-early",
+    "echo-not-closed",
+    "whole-buffer-echoed",
+    "characters-counted",
+  ],
+});
+
+task(5, {
+  en: "echo() sends back any bytes, however reads and writes are cut",
+  ko: "echo()는 읽기와 쓰기가 어떻게 나뉘어도 모든 바이트를 되돌려 보냅니다",
+}, async (context) => {
+  const { learner, step, random } = context;
+  const limits = [{}, { readBytes: 1 }, ...WRITE_LIMITS.map((writeBytes) => ({ writeBytes }))];
+  for (const limit of limits) {
+    const data = concat(bytes("text, then "), random.bytes(40), Uint8Array.of(0xff, 0xfe, 0));
+    const { conn, peer } = await link(context);
+    await learner.limit(limit);
+    const counted = learner.call("echo", [conn], { mistake: "text-for-bytes" });
+    await peer.send(data);
+    await peer.closeWrite();
+    const isShort = "writeBytes" in limit;
+    const mistake = isShort ? "short-write" : "text-for-bytes";
+    const received = await step(
+      { en: `${data.length} bytes come back`, ko: `${data.length}바이트가 되돌아옴` },
+      () => peer.receive(data.length + 1),
+      mistake,
+    );
+    const isPadded = received.length > data.length &&
+      sameBytes(received.subarray(0, data.length), data);
+    expectBytes(received, data, isPadded ? "whole-buffer-echoed" : mistake);
+    await expectCount(context, counted, data.length);
+  }
+}, { catches: ["short-write", "text-for-bytes", "characters-counted", "whole-buffer-echoed"] });
+
+/** More than the kernel keeps for both ends of a connection whose reader does not read. */
+const LARGE_BYTES = 24 * MIB;
+/** What a program may hold of a stream that passes through: what is read and not yet written. */
+const FLAT_BYTES = 6 * MIB;
+
+task(5, {
+  en: "echo() keeps its memory flat for a large stream and a reader that starts late",
+  ko: "echo()는 큰 스트림과 늦게 읽는 상대에게도 메모리를 일정하게 씁니다",
+}, async (context) => {
+  const { learner, random, step } = context;
+  const data = new Pattern(random.integer(1, 1_000_000), LARGE_BYTES).bytes;
+  const { conn, peer } = await link(context);
+  const before = await learner.memoryInUse();
+  const expectFlat = async (when: Text) => {
+    const grown = await learner.memoryInUse() - before;
+    const shown = Math.round(grown / MIB);
+    expectThat(
+      grown < FLAT_BYTES,
+      join([{ en: "memory stays flat ", ko: "메모리 사용량이 일정함: " }, when]),
+      { en: `${shown} MiB more are held`, ko: `${shown} MiB를 더 잡고 있습니다` },
+      "echo-unbounded",
+    );
+  };
+  const counted = learner.call("echo", [conn], { mistake: "echo-unbounded" });
+  const sent = peer.send(data);
+  // If the learner's end closes too early, that is told by what comes back.
+  sent.catch(() => {});
+  await learner.stopsReading(conn, counted);
+  await expectFlat({
+    en: "while the peer sends and does not read",
+    ko: "상대가 보내기만 하고 읽지 않는 동안",
+  });
+  const received = await step(
+    {
+      en: `all ${LARGE_BYTES / MIB} MiB come back`,
+      ko: `${LARGE_BYTES / MIB} MiB가 모두 되돌아옴`,
+    },
+    () => peer.receive(LARGE_BYTES),
+    "echo-collects",
+  );
+  expectBytes(received, data, "short-write");
+  await sent;
+  await expectFlat({
+    en: `after ${LARGE_BYTES / MIB} MiB have passed through`,
+    ko: `${LARGE_BYTES / MIB} MiB가 지나간 뒤`,
+  });
+  await peer.closeWrite();
+  await expectCount(context, counted, LARGE_BYTES);
+}, { catches: ["echo-unbounded", "echo-collects", "short-write"], deadlineMs: 5_000 });
+
+task(5, {
+  en: "echo() closes the connection also when it fails",
+  ko: "echo()는 연결이 실패해도 연결을 닫습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const { conn, peer } = await link(context);
+  await learner.faults({ api: ["read"], times: 1, error: "ConnectionReset" });
+  await peer.send(bytes("lost"));
+  const expected = {
+    en: "Deno.errors.ConnectionReset surfaces",
+    ko: "Deno.errors.ConnectionReset 오류가 전달됨",
+  };
+  await learner.throws("echo", [conn], { expected });
+  await step(
+    { en: "the connection is closed", ko: "연결이 닫힘" },
+    () => peer.expectEnd(PEER_SEES_END),
+    "echo-not-closed",
+  );
+}, { catches: ["echo-not-closed"] });
+
+// --- task 6 ---
+
+/** The largest datagram that this system sends: 65,507 bytes by RFC 768 and RFC 791; some systems allow less. */
+const LARGEST_BYTES = Deno.build.os === "linux" ? 65_507 : 9_000;
+
+/** The next datagram of `peer`, which must be `expected`. */
+async function expectDatagram(
+  { step }: TestContext,
+  peer: PeerSocket,
+  expected: Uint8Array,
+  { mistake, silent = mistake }: { mistake: string; silent?: string },
+): Promise<void> {
+  const shown = same(`${escapeBytes(expected.subarray(0, 32))} (${expected.length} bytes)`);
+  const { data } = await step(shown, () => peer.receive(), silent);
+  expectBytes(data, expected, mistake);
+}
+
+async function startEcho(
+  { learner }: TestContext,
+  mistake = "echoes-once",
+): Promise<RemoteSocket> {
+  const socket = await learner.datagram();
+  learner.start("udpEcho", [socket], {
+    whileItRuns: {
+      en: "udpEcho() goes on until the socket is closed",
+      ko: "udpEcho()는 소켓이 닫힐 때까지 계속함",
+    },
+    mistake: () => mistake,
+  });
+  return socket;
+}
+
+task(6, {
+  en: "udpEcho() replies to every datagram, to whoever sent it",
+  ko: "udpEcho()는 모든 데이터그램에, 보낸 쪽으로 응답합니다",
+}, async (context) => {
+  const { peers } = context;
+  const socket = await startEcho(context);
+  const [a, b] = [peers.udp(), peers.udp()];
+  for (const [peer, text] of [[a, "one"], [b, "two"], [a, "three"]] as const) {
+    await peer.send(bytes(text), socket.addr);
+    await expectDatagram(context, peer, bytes(text), { mistake: "echoes-once" });
+  }
+}, { catches: ["echoes-once"] });
+
+task(6, {
+  en: "udpEcho() replies to an empty datagram, and to the largest",
+  ko: "udpEcho()는 빈 데이터그램에도, 가장 큰 데이터그램에도 응답합니다",
+}, async (context) => {
+  const { peers, random } = context;
+  const socket = await startEcho(context, "empty-datagram-ignored");
+  const peer = peers.udp();
+  await peer.send(bytes(""), socket.addr);
+  await peer.send(bytes("after"), socket.addr);
+  await expectDatagram(context, peer, bytes(""), { mistake: "empty-datagram-ignored" });
+  await expectDatagram(context, peer, bytes("after"), { mistake: "empty-datagram-ignored" });
+  for (const size of [1_025, LARGEST_BYTES]) {
+    const data = random.bytes(size);
+    await peer.send(data, socket.addr);
+    await expectDatagram(context, peer, data, { mistake: "udp-truncated" });
+  }
+}, { catches: ["empty-datagram-ignored", "udp-truncated"] });
+
+/** A request: two bytes of number, then a text. */
+function numbered(number: number, text: string): Uint8Array {
+  return concat(Uint8Array.of(number >> 8, number & 255), bytes(text));
+}
+
+interface Asking extends CallOptions {
+  timeoutMs?: number;
+  attempts?: number;
+}
+
+/** A client socket of the learner's, and the server that the suite plays. */
+class Exchange {
+  private constructor(
+    readonly context: TestContext,
+    readonly socket: RemoteSocket,
+    readonly server: PeerSocket,
+  ) {}
+
+  static async start(context: TestContext): Promise<Exchange> {
+    return new Exchange(context, await context.learner.datagram(), context.peers.udp());
+  }
+
+  #args(payload: Uint8Array, { timeoutMs = LONG_MS, attempts = 3 }: Asking): unknown[] {
+    const { hostname, port } = this.server.addr;
+    return [this.socket, { hostname, port }, payload, { timeoutMs, attempts }];
+  }
+
+  /** Starts a request. */
+  ask(payload: Uint8Array, options: Asking = {}): Promise<unknown> {
+    return this.context.learner.call("udpRequest", this.#args(payload, options), options);
+  }
+
+  /** Makes a request that nobody answers, and gives its error. */
+  async askInVain(payload: Uint8Array, options: Asking, hang: string): Promise<void> {
+    const address = showAddr(this.server.addr);
+    const expected = {
+      en: `Deno.errors.TimedOut that names ${address}`,
+      ko: `${address} 주소를 알리는 Deno.errors.TimedOut`,
+    };
+    const mistake = "wrong-timeout-error";
+    const error = await this.context.step(
+      expected,
+      () =>
+        this.context.learner.throws("udpRequest", this.#args(payload, options), {
+          expected,
+          mistake,
+        }),
+      hang,
+    );
+    expectErrorClass(error, "TimedOut", expected, mistake);
+    expectMessage(error, `${this.server.addr.port}`, expected, mistake);
+  }
+
+  /** The server receives the request. */
+  async receive(payload: Uint8Array, mistake = "no-retry"): Promise<void> {
+    await expectDatagram(this.context, this.server, payload, { mistake });
+  }
+
+  /** The server, or another socket, sends a datagram to the client. */
+  async reply(data: Uint8Array, from = this.server): Promise<void> {
+    await from.send(data, this.socket.addr);
+  }
+
+  /** The server answers after a stranger: the client, who slept, finds both. */
+  async replyAfterStranger(data: Uint8Array): Promise<void> {
+    const stranger = this.context.peers.udp();
+    await this.context.learner.asleep(async () => {
+      await this.reply(bytes("not the answer"), stranger);
+      await this.reply(data);
+    });
+  }
+
+  /** Nothing more was sent to the server: what comes next is what the suite sends now. */
+  async expectNoMore(mistake: string): Promise<void> {
+    const marker = this.context.peers.udp();
+    await marker.send(bytes("marker"), this.server.addr);
+    await expectDatagram(this.context, this.server, bytes("marker"), { mistake });
+  }
+
+  async expectAnswer(
+    asked: Promise<unknown>,
+    answer: Uint8Array,
+    mistake: string,
+    hang = mistake,
+  ): Promise<void> {
+    const value = await this.context.step(same(escapeBytes(answer)), () => asked, hang);
+    expectBytes(bytesOf(value, "udpRequest()", mistake), answer, mistake);
+  }
+
+  async expectNoTimer(): Promise<void> {
+    const { timersMs } = await this.context.learner.state();
+    expectThat(
+      timersMs.length === 0,
+      { en: "no timer is left running", ko: "남아서 도는 타이머가 없음" },
+      {
+        en: `a timer of ${timersMs[0]} ms is still running`,
+        ko: `${timersMs[0]} ms 타이머가 아직 돌고 있습니다`,
+      },
+      "timer-left",
+    );
+  }
+}
+
+task(6, {
+  en: "udpRequest() sends one datagram and gives the answer",
+  ko: "udpRequest()는 데이터그램 하나를 보내고 응답을 줍니다",
+}, async (context) => {
+  const exchange = await Exchange.start(context);
+  for (const [number, text] of [[0x0102, "time?"], [0x0103, ""]] as const) {
+    const request = numbered(number, text);
+    const answer = concat(numbered(number, "noon"), context.random.bytes(2_000));
+    const asked = exchange.ask(request);
+    await exchange.receive(request);
+    await exchange.reply(answer);
+    await exchange.expectAnswer(asked, answer, "udp-truncated");
+    await exchange.expectNoMore("attempts-at-once");
+    await exchange.expectNoTimer();
+  }
+}, { catches: ["attempts-at-once", "timer-left", "udp-truncated"] });
+
+task(6, {
+  en: "udpRequest() repeats the request when it is lost",
+  ko: "udpRequest()는 요청이 유실되면 다시 보냅니다",
+}, async (context) => {
+  const exchange = await Exchange.start(context);
+  const request = numbered(7, "anyone?");
+  const asked = exchange.ask(request, {
+    timeoutMs: SHORT_MS,
+    attempts: 40,
+    mistakeIf: ["TimedOut", "no-retry"],
+  });
+  context.peers.note("lose", "two requests");
+  for (let i = 0; i < 3; i++) await exchange.receive(request);
+  await exchange.replyAfterStranger(numbered(7, "yes"));
+  await exchange.expectAnswer(asked, numbered(7, "yes"), "concurrent-receives");
+}, { catches: ["no-retry", "concurrent-receives"], waitsMs: 2 * SHORT_MS });
+
+task(6, {
+  en: "udpRequest() takes no datagram of a stranger for the answer",
+  ko: "udpRequest()는 낯선 쪽의 데이터그램을 응답으로 받지 않습니다",
+}, async (context) => {
+  const { peers } = context;
+  const exchange = await Exchange.start(context);
+  const request = numbered(9, "who?");
+  const asked = exchange.ask(request);
+  await exchange.receive(request);
+  const answer = numbered(9, "the server");
+  // Somebody on another host with the same port, and somebody with another port on the same host.
+  const twin = udpAt(context, secondLoopback, exchange.server.addr.port);
+  if (twin) await exchange.reply(numbered(9, "twin"), twin);
+  await exchange.reply(answer);
+  await exchange.expectAnswer(asked, answer, "anyone-answers");
+  const again = exchange.ask(request);
+  await exchange.receive(request);
+  await exchange.reply(numbered(9, "stranger"), peers.udp());
+  await exchange.reply(answer);
+  await exchange.expectAnswer(again, answer, twin ? "sender-port-ignored" : "anyone-answers");
+}, { catches: ["sender-port-ignored", "anyone-answers"] });
+
+/** A socket on that address, unless somebody has it. */
+function udpAt(
+  { peers }: TestContext,
+  hostname: string,
+  port: number,
+): PeerSocket | undefined {
+  if (hostname === "127.0.0.1") return undefined;
+  try {
+    return peers.udp(hostname, port);
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return undefined;
+    throw error;
+  }
+}
+
+task(6, {
+  en: "udpRequest() takes no late answer to an earlier request",
+  ko: "udpRequest()는 앞선 요청에 늦게 온 응답을 받지 않습니다",
+}, async (context) => {
+  const exchange = await Exchange.start(context);
+  const first = numbered(0x0a01, "first");
+  const asked = exchange.ask(first);
+  await exchange.receive(first);
+  // The answer arrives twice: the network may do that to a datagram.
+  for (let i = 0; i < 2; i++) await exchange.reply(numbered(0x0a01, "answer 1"));
+  await exchange.expectAnswer(asked, numbered(0x0a01, "answer 1"), "late-answer-taken");
+  const second = numbered(0x0a02, "second");
+  const next = exchange.ask(second);
+  await exchange.receive(second);
+  await exchange.reply(numbered(0x0a02, "answer 2"));
+  await exchange.expectAnswer(next, numbered(0x0a02, "answer 2"), "late-answer-taken");
+}, { catches: ["late-answer-taken"] });
+
+task(6, {
+  en: "udpRequest() gives up after so many attempts, and the next request is not harmed",
+  ko: "udpRequest()는 정해진 횟수 뒤에 포기하고, 다음 요청에는 영향을 주지 않습니다",
+}, async (context) => {
+  const exchange = await Exchange.start(context);
+  const silent = numbered(1, "silence");
+  const options = { timeoutMs: SHORT_MS, attempts: 2 };
+  await exchange.askInVain(silent, options, "wrong-timeout-error");
+  for (let i = 0; i < 2; i++) await exchange.receive(silent);
+  await exchange.expectNoMore("attempts-at-once");
+  await exchange.expectNoTimer();
+  // Now the server is there again.
+  for (const [number, text] of [[2, "now"], [3, "and again"]] as const) {
+    const request = numbered(number, text);
+    const asked = exchange.ask(request);
+    await exchange.receive(request);
+    await exchange.replyAfterStranger(numbered(number, "here"));
+    await exchange.expectAnswer(asked, numbered(number, "here"), "concurrent-receives");
+  }
+}, {
+  catches: ["wrong-timeout-error", "timer-left", "concurrent-receives", "attempts-at-once"],
+  waitsMs: 2 * SHORT_MS,
+});
+
+task(6, {
+  en: "udpRequest() waits no longer because strangers send",
+  ko: "udpRequest()는 낯선 쪽이 계속 보내도 더 오래 기다리지 않습니다",
+}, async (context) => {
+  const { peers } = context;
+  const exchange = await Exchange.start(context);
+  const stranger = peers.udp();
+  peers.note("send", "strangers' datagrams, without end");
+  const sending = setInterval(() => exchange.reply(numbered(4, "hi"), stranger).catch(() => {}), 4);
+  peers.track({ close: () => clearInterval(sending) });
+  const options = { timeoutMs: SHORT_MS, attempts: 1 };
+  await exchange.askInVain(numbered(4, "anyone?"), options, "stranger-extends-wait");
+}, { catches: ["stranger-extends-wait"], waitsMs: SHORT_MS });
