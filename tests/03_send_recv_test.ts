@@ -476,7 +476,8 @@ task(3, {
   const { learner, step } = context;
   const lengths: [length: number, mistake: string][] = [
     [1_001, "giant-length-allocated"],
-    [0x2000_0000, "giant-length-allocated"],
+    // More than a process of the learner's is given: to take it fails, and that error names no limit.
+    [0x3000_0000, "giant-length-allocated"],
     [0x8000_0000, "signed-length"],
     [0xffff_ffff, "signed-length"],
   ];
@@ -488,7 +489,6 @@ task(3, {
       en: `RangeError that names ${length} and the limit of 1000`,
       ko: `길이 ${length}와 한도 1000을 알리는 RangeError`,
     };
-    const before = learner.memory();
     const error = await step(
       expected,
       () => learner.throws("readFrame", [conn, 1_000], { expected, mistake }),
@@ -499,23 +499,6 @@ task(3, {
       const plain = { ...error, message: error.message.replaceAll(/(?<=\d)[,_](?=\d)/g, "") };
       expectMessage(plain, `${number}`, expected, mistake);
     }
-    const after = learner.memory();
-    if (!before || !after || after.mostVirtual - before.mostVirtual < length / 2) continue;
-    fail({
-      expected: {
-        en: `no memory is taken for a frame of ${length} bytes`,
-        ko: `${length}바이트 프레임을 위한 메모리를 잡지 않음`,
-      },
-      received: {
-        en: `${
-          Math.round((after.mostVirtual - before.mostVirtual) / MIB)
-        } MiB were taken before it was refused`,
-        ko: `거절하기 전에 ${
-          Math.round((after.mostVirtual - before.mostVirtual) / MIB)
-        } MiB를 잡았습니다`,
-      },
-      mistake,
-    });
   }
 }, { catches: ["giant-length-allocated", "signed-length"] });
 
@@ -776,12 +759,14 @@ task(5, {
   const { conn, peer } = await link(context);
   const before = await learner.memoryInUse();
   const expectFlat = async (when: Text) => {
-    const grown = await learner.memoryInUse() - before;
-    const shown = Math.round(grown / MIB);
+    const most = FLAT_BYTES / MIB;
     expectThat(
-      grown < FLAT_BYTES,
+      await learner.memoryInUse() - before < FLAT_BYTES,
       join([{ en: "memory stays flat ", ko: "메모리 사용량이 일정함: " }, when]),
-      { en: `${shown} MiB more are held`, ko: `${shown} MiB를 더 잡고 있습니다` },
+      {
+        en: `more than ${most} MiB are held that were not there before`,
+        ko: `전에 없던 메모리를 ${most} MiB 넘게 잡고 있습니다`,
+      },
       "echo-unbounded",
     );
   };

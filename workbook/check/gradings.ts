@@ -77,7 +77,8 @@ export function verdictProblems({ submission, result }: Graded): string[] {
       say(`task ${task} must ${wanted}, and its status is ${status}${why}`);
     } else if (kind === "stub" && failing.some((test) => test.kind !== "missing")) {
       say(`task ${task} of the stub fails for another reason: ${failing[0]?.message}`);
-    } else if (mistake && wanted === "fail") {
+    } else if (mistake && task === fails[0]) {
+      // Later tasks fail because they call the same function: what they see of it may look like another mistake.
       const told = failing.flatMap((test) => test.mistake ?? []);
       if (!told.includes(mistake)) {
         say(`task ${task} must tell ${mistake}, and tells ${told.join(", ") || "no mistake"}`);
