@@ -38,7 +38,7 @@ const toText = decoder.decode.bind(decoder);
 const exit = Deno.exit;
 const memoryUsage = Deno.memoryUsage;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
-Reflect.deleteProperty(globalThis, "gc");
+(globalThis as { gc?: undefined }).gc = undefined;
 const bytesClass = Uint8Array;
 const promiseClass = Promise;
 

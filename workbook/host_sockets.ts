@@ -335,6 +335,7 @@ const wrap = {
         configurable: true,
         enumerable: true,
         get(this: object): T {
+          emit({ event: "streams", ...where(entries.get(this)) });
           return get(this);
         },
       });

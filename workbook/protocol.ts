@@ -176,6 +176,8 @@ export interface WireEvent {
     | "read"
     | "write"
     | "closeWrite"
+    /** `readable` or `writable` was asked for. */
+    | "streams"
     | "close"
     | "receive"
     | "send"
