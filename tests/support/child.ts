@@ -66,14 +66,20 @@ const ULIMITS = "ulimit -c 0; ulimit -d 1048576; ulimit -t 30; ulimit -n 4096";
 const LOOPBACK = ["127.0.0.1", "127.0.0.2", "127.0.0.3", "[::1]", "localhost"];
 
 const hostFile = new URL("../../workbook/host.ts", import.meta.url);
-const live = new Set<Child>();
+/** What is killed when the suite ends, however it ends. */
+export const live = new Set<{ killNow(): void }>();
 
 // The runner may stop the suite at any moment; nothing of it may go on.
 addEventListener("unload", () => {
   for (const child of live) child.killNow();
 });
 
-function command(exerciseDir: string): Deno.Command {
+/** The command that runs `path` in the folder of the exercise, with what an exercise may do and use. */
+export function exerciseCommand(
+  exerciseDir: string,
+  path: string,
+  stdin: "piped" | "null",
+): Deno.Command {
   const importMap = Deno.env.get(SUITE_ENV.importMap);
   // The exercise may use the course's packages, by whatever way they come here.
   const packages = importMap
@@ -92,11 +98,11 @@ function command(exerciseDir: string): Deno.Command {
     `--allow-net=${LOOPBACK.join(",")}`,
     `--allow-read=${readable.join(",")}`,
     `--v8-flags=--max-old-space-size=${HEAP_MIB},--expose-gc`,
-    pathOf(hostFile),
+    path,
   ];
   const options = {
     cwd: exerciseDir,
-    stdin: "piped",
+    stdin,
     stdout: "piped",
     stderr: "piped",
     // A package.json beside the exercise is none of ours.
@@ -152,7 +158,7 @@ export class Child {
   #early: WireEvent[] = [];
 
   constructor(exerciseDir: string) {
-    this.#process = command(exerciseDir).spawn();
+    this.#process = exerciseCommand(exerciseDir, pathOf(hostFile), "piped").spawn();
     live.add(this);
     this.#writer = this.#process.stdin.getWriter();
     this.#send(this.#word);

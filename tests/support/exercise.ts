@@ -16,8 +16,9 @@ export interface Loaded {
   exports: Promise<{ name: string; type: string }[]>;
 }
 
-const dir = Deno.env.get(SUITE_ENV.exercise) ?? lessonDirOf(Deno.mainModule);
-const path = `${dir}/exercise.ts`;
+/** The folder of the exercise, and its file. */
+export const dir = Deno.env.get(SUITE_ENV.exercise) ?? lessonDirOf(Deno.mainModule);
+export const path = `${dir}/exercise.ts`;
 
 /** The exercise file. */
 export const file: ExerciseFile & { exists: boolean } = readExercise();
@@ -56,6 +57,8 @@ function start(): Loaded {
 export class Processes {
   #spare: Loaded | undefined = file.exists ? start() : undefined;
   #current: { loaded: Loaded; task: number } | undefined;
+  /** Further processes of the current task. */
+  #others: Loaded[] = [];
 
   /** The task whose process is at work. */
   get currentTask(): number | undefined {
@@ -73,16 +76,24 @@ export class Processes {
     return loaded;
   }
 
-  /** Gives up the current process, for the caller to end. */
-  release(): Child | undefined {
-    const child = this.#current?.loaded.child;
+  /** Further process number `index` of the current task, a fresh one if the last has ended. */
+  takeOther(index: number): Loaded {
+    const other = this.#others[index];
+    if (other && !other.child.end) return other;
+    return this.#others[index] = start();
+  }
+
+  /** Gives up the current task's processes, for the caller to end. */
+  release(): Child[] {
+    const children = [...(this.#current ? [this.#current.loaded] : []), ...this.#others];
     this.#current = undefined;
-    return child;
+    this.#others = [];
+    return children.map(({ child }) => child);
   }
 
   /** Ends all processes. */
   async end(): Promise<void> {
-    await this.#current?.loaded.child.kill();
+    await Promise.all(this.release().map((child) => child.kill()));
     await this.#spare?.child.kill();
   }
 }

@@ -22,21 +22,28 @@ export function socketsOf(pid: number): number {
   return inodesOf(pid).length;
 }
 
-/** Memory of process `pid` in bytes, or undefined where the system does not tell (proc(5), status; Linux does). */
-export function memoryOf(
-  pid: number,
-): { resident: number; mostResident: number; mostVirtual: number } | undefined {
-  if (Deno.build.os !== "linux") return undefined;
+/** Whether process `pid` stands still after SIGSTOP; where the system does not tell, it is taken to. */
+export function isStopped(pid: number): boolean {
+  if (Deno.build.os !== "linux") return true;
   try {
-    const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-    const of = (name: string) => {
-      const [, kib] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)!;
-      return Number(kib) * 1024;
-    };
-    return { resident: of("VmRSS"), mostResident: of("VmHWM"), mostVirtual: of("VmPeak") };
+    // The name of the program stands before it in parentheses, and may hold anything.
+    return /\) [Tt] [^)]*$/.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
   } catch {
     // The process has ended.
-    return undefined;
+    return true;
+  }
+}
+
+/** Whether process `pid` has begun to end: its sockets may be closed before it is gone. */
+export function isEnding(pid: number): boolean {
+  if (Deno.build.os !== "linux") return false;
+  const PF_EXITING = 4;
+  try {
+    // State, five numbers of its family, and the kernel's flags.
+    const [, flags] = /\) \S (?:-?\d+ ){5}(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/stat`))!;
+    return (Number(flags) & PF_EXITING) !== 0;
+  } catch {
+    return true;
   }
 }
 

@@ -17,7 +17,7 @@ import type { Text } from "../../workbook/text.ts";
 import { type Child, OrderError } from "./child.ts";
 import { type ExerciseFile, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
-import { memoryOf } from "./kernel.ts";
+import { isStopped } from "./kernel.ts";
 import type { Transcript } from "./transcript.ts";
 import { decodeValue, encodeArg, Pattern, Remote, RemoteError, Unshown, View } from "./wire.ts";
 
@@ -40,6 +40,8 @@ export interface CallOptions {
   mistake?: string;
   /** The same, for errors of this class only. */
   mistakeIf?: [className: string, mistake: string];
+  /** The same, told from the error and from what happened until then. */
+  mistakeOf?: (error: WireError) => string | undefined;
   /** The object that comes back stays in the learner's process, also where it could be sent. */
   hold?: boolean;
 }
@@ -112,6 +114,9 @@ export class Learner {
   readonly #handles = new Set<string>();
   readonly #calling: string[] = [];
   readonly #failLater: (failure: unknown) => void;
+  readonly #label: string;
+  /** The test has killed its process. */
+  killed = false;
   /** Errors that no code of the learner's handled. */
   readonly unhandled: WireError[] = [];
   /** Built-ins that the exercise has replaced. */
@@ -122,11 +127,13 @@ export class Learner {
   constructor(
     child: Child,
     exports: { name: string; type: string }[],
-    { transcript, task, file, failLater }: {
+    { transcript, task, file, failLater, label = "" }: {
       transcript: Transcript;
       task: number;
       file: ExerciseFile;
       failLater: (failure: unknown) => void;
+      /** What its steps in the story begin with, if there are several processes. */
+      label?: string;
     },
   ) {
     this.#child = child;
@@ -135,6 +142,7 @@ export class Learner {
     this.#task = task;
     this.#file = file;
     this.#failLater = failLater;
+    this.#label = label;
     child.listen((event) => this.#noteEvent(event));
   }
 
@@ -145,7 +153,7 @@ export class Learner {
       this.#callbacks.get(event.handle!)?.arrived(event.call!, (event.args ?? []).map(decodeValue));
     }
     this.events.push(event);
-    this.#transcript.wire(event);
+    this.#transcript.wire(event, this.#label);
   }
 
   /** The call that has begun and not ended, the last if there are several. */
@@ -169,7 +177,8 @@ export class Learner {
 
   /** The same for a function whose contract is to return at once, not a promise. */
   async callSync(name: string, args: unknown[] = [], options: CallOptions = {}): Promise<unknown> {
-    const { value, isAsync } = await this.#returned({ op: "call", name }, args, options);
+    const order = { op: "call", name, ...(options.hold && { hold: true }) } as const;
+    const { value, isAsync } = await this.#returned(order, args, options);
     if (isAsync) this.#failPromise(`${name}()`, value);
     return value;
   }
@@ -188,6 +197,19 @@ export class Learner {
     });
   }
 
+  /** Whether that event was reported for `socket`, or for any. */
+  saw(event: WireEvent["event"], socket?: Remote): boolean {
+    return this.events.some((one) =>
+      one.event === event && (!socket || one.resource === socket.resource)
+    );
+  }
+
+  /** Whether a socket is open in the learner's process. */
+  async isOpen(socket: Remote): Promise<boolean> {
+    const { open } = await this.state();
+    return open.some(({ resource }) => resource === socket.resource);
+  }
+
   /** Calls an exported function that has to throw, and gives the error. */
   throws(
     name: string,
@@ -195,6 +217,22 @@ export class Learner {
     { expected, mistake }: CallOptions & { expected: Text },
   ): Promise<WireError> {
     return this.#watched(this.#thrown(name, args, { expected, ...(mistake && { mistake }) }));
+  }
+
+  /** Calls an exported function that may end either way, and gives its error, or undefined if it returned. */
+  ends(name: string, args: unknown[] = []): Promise<WireError | undefined> {
+    return this.#watched(this.#ended(name, args));
+  }
+
+  async #ended(name: string, args: unknown[]): Promise<WireError | undefined> {
+    const reply = await this.#reply({ op: "call", name }, args);
+    if (reply.ok) return undefined;
+    const failure = threw(showCall(name, args), reply.error, {
+      file: this.#file,
+      task: this.#task,
+    });
+    if (failure.facts.kind !== "threw" || isSlip(reply.error)) throw failure;
+    return reply.error;
   }
 
   async #thrown(
@@ -272,6 +310,31 @@ export class Learner {
     return this.#watched(returned.then(({ value }) => value));
   }
 
+  /** Calls a method that has to reject, and gives the error. */
+  async methodThrows(
+    object: Remote,
+    name: string,
+    args: unknown[],
+    { expected, mistake }: CallOptions & { expected: Text },
+  ): Promise<WireError> {
+    const reply = await this.#reply({ op: "method", handle: object.handle, name }, args);
+    if (!reply.ok) {
+      const call = showCall(`${object.className}.${name}`, args);
+      const failure = threw(call, reply.error, { file: this.#file, task: this.#task, expected });
+      if (failure.facts.kind !== "threw" || isSlip(reply.error)) throw failure;
+      return reply.error;
+    }
+    const value = "value" in reply ? this.#decode(reply.value) : undefined;
+    fail({
+      expected,
+      received: {
+        en: `${name}() gave ${showValue(value)}`,
+        ko: `${name}() 호출의 결과: ${showValue(value)}`,
+      },
+      mistake,
+    });
+  }
+
   /** A call that fails ends the test at once, also while the test waits for something else. */
   #watched<T>(promise: Promise<T>): Promise<T> {
     promise.catch(this.#failLater);
@@ -337,7 +400,7 @@ export class Learner {
   async #returned(
     order: CallOrder,
     args: unknown[],
-    { expected, mistake, mistakeIf }: CallOptions,
+    { expected, mistake, mistakeIf, mistakeOf }: CallOptions,
     shown = "name" in order ? order.name : order.op,
   ): Promise<{ value: unknown; isAsync: boolean }> {
     const reply = await this.#reply(order, args);
@@ -350,7 +413,7 @@ export class Learner {
       const isDeliberate = failure.facts.kind === "threw" && !isSlip(reply.error);
       const known = mistakeIf && reply.error.classes.includes(mistakeIf[0])
         ? mistakeIf[1]
-        : mistake;
+        : mistakeOf?.(reply.error) ?? mistake;
       if (isDeliberate && known) failure.facts.mistake ??= known;
       throw failure;
     }
@@ -367,7 +430,7 @@ export class Learner {
     if (order.op === "call" || order.op === "construct") {
       const found = this.#exports.find((e) => e.name === order.name);
       if (found?.type !== "function") throw notExported(order.name, this.#exports, this.#file);
-      this.#transcript.you("call", showCall(order.name, args));
+      this.#transcript.you("call", `${this.#label}${showCall(order.name, args)}`);
     }
     const call = order.op === "call" || order.op === "construct"
       ? showCall(order.name, args)
@@ -448,6 +511,13 @@ export class Learner {
     return callback;
   }
 
+  /** Kills the process with SIGKILL, as a power cut would, and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.killed = true;
+    this.#transcript.you("killed", `${this.#label}SIGKILL`);
+    await this.#child.kill();
+  }
+
   /** Lets the learner's process sleep while `run` goes on: whatever arrives meanwhile, it finds all at once. */
   asleep<T>(run: () => T | Promise<T>): Promise<T> {
     return this.#child.asleep(run);
@@ -490,9 +560,16 @@ export class Learner {
     }
   }
 
-  /** Memory of the learner's process, where the system tells. */
-  memory(): ReturnType<typeof memoryOf> {
-    return memoryOf(this.#child.pid);
+  /** Does `run` while the learner's process stands still, as it may on a busy machine. Not on Windows. */
+  async paused(run: () => Promise<void>): Promise<void> {
+    const { pid } = this.#child;
+    Deno.kill(pid, "SIGSTOP");
+    try {
+      while (!isStopped(pid)) await new Promise((resolve) => setTimeout(resolve, 1));
+      await run();
+    } finally {
+      Deno.kill(pid, "SIGCONT");
+    }
   }
 
   /** Waits until a call of that API is waiting in the learner's process, or `over` has settled. */

@@ -8,6 +8,7 @@ import { same, type Text } from "../../workbook/text.ts";
 import { escapeBytes, expectBytes } from "./bytes.ts";
 import { fail } from "./failure.ts";
 import type { Endpoint } from "./learner.ts";
+import type { ResetListener, ResetPeer } from "./reset_peer.ts";
 import { showAddr, showBytes, type Transcript } from "./transcript.ts";
 
 /** A peer's end of one connection. */
@@ -176,16 +177,20 @@ export class Peers {
 
   /** Connects and resets at once (RST, not FIN): what a crashed client or a port scanner looks like. */
   async connectAndReset(to: Endpoint): Promise<void> {
-    const { connect } = await import("node:net");
-    this.#transcript.peer("connect", `→ ${showAddr({ transport: "tcp", ...to })}`);
-    await new Promise<void>((resolve, reject) => {
-      const socket = connect(to.port, to.hostname, () => {
-        this.#transcript.peer("reset", "RST");
-        socket.resetAndDestroy();
-      });
-      socket.on("error", reject);
-      socket.on("close", () => resolve());
-    });
+    await (await this.connectToReset(to)).reset();
+  }
+
+  /** Connects as a client that can reset. */
+  async connectToReset(to: Endpoint): Promise<ResetPeer> {
+    const { ResetPeer } = await import("./reset_peer.ts");
+    return this.#track(await ResetPeer.connect(to, this.#transcript));
+  }
+
+  /** A listener whose connections can be reset. */
+  async listenToReset(): Promise<ResetListener> {
+    const { ResetListener } = await import("./reset_peer.ts");
+    const track = (peer: ResetPeer) => this.#track(peer);
+    return this.#track(await ResetListener.listen(this.#transcript, track));
   }
 
   /** A UDP socket of the suite's. */

@@ -14,6 +14,7 @@ import { callEnds, endedEarly, replaced, threw, unhandled, waitingFor } from "./
 import { TaskFailure } from "./failure.ts";
 import { Learner } from "./learner.ts";
 import { Peers } from "./peer.ts";
+import { Program } from "./program.ts";
 import { Random, seed } from "./random.ts";
 import { showAddr, type Transcript } from "./transcript.ts";
 
@@ -22,11 +23,20 @@ export interface TestContext {
   learner: Learner;
   peers: Peers;
   random: Random;
+  /** Starts the exercise as a program of its own, which is ended with the test. */
+  program(): Program;
+  /** A further process of the learner's with the exercise loaded. Later tests of the task use it, too. */
+  another(): Promise<Learner>;
   /**
    * Does one step of the story. If it does not end in time, or fails without saying more, this is what is shown
-   * as expected, and the mistake that it looks like.
+   * as expected, and the mistake that it looks like. `received` tells what is there instead at that moment.
    */
-  step<T>(expected: Text, run: () => Promise<T>, mistake?: string): Promise<T>;
+  step<T>(
+    expected: Text,
+    run: () => Promise<T>,
+    mistake?: string,
+    received?: () => Text | undefined,
+  ): Promise<T>;
 }
 
 /** A test as far as running it goes. */
@@ -42,6 +52,21 @@ export interface RunnableTest {
   unhandled: string | undefined;
 }
 
+/** A step of a test's story that goes on. */
+interface Step {
+  expected: Text;
+  mistake: string | undefined;
+  received: (() => Text | undefined) | undefined;
+}
+
+/** A process of the learner's in one test. */
+interface Process {
+  loaded: Loaded;
+  learner?: Learner;
+  /** How many sockets it had before the test. */
+  socketsBefore: number;
+}
+
 /** How long before the deadline a silent process is asked whether it still lives. */
 const PING_BEFORE_MS = 700;
 /** How long a socket may stay open after everything that should close it, in milliseconds. */
@@ -55,14 +80,22 @@ export class Run {
   readonly #test: RunnableTest;
   readonly #loaded: Loaded;
   readonly #transcript: Transcript;
-  readonly #steps: { expected: Text; mistake: string | undefined }[] = [];
+  readonly #programs: Program[] = [];
+  readonly #takeOther: (index: number) => Loaded;
+  /** Every process that the test has, the first one first. */
+  readonly #processes: Process[] = [];
+  readonly #steps: Step[] = [];
   #learner: Learner | undefined;
-  /** Sockets of the process before the test, by the kernel's count. */
-  #socketsBefore = 0;
   loading = true;
   hung = false;
 
-  constructor(test: RunnableTest, loaded: Loaded, transcript: Transcript) {
+  constructor(
+    test: RunnableTest,
+    loaded: Loaded,
+    transcript: Transcript,
+    takeOther: (index: number) => Loaded,
+  ) {
+    this.#takeOther = takeOther;
     this.#test = test;
     this.#loaded = loaded;
     this.#transcript = transcript;
@@ -84,9 +117,12 @@ export class Run {
     try {
       if (await Promise.race([story, timeUp]) === undefined) return;
     } catch (error) {
+      // A program that was waited for in vain is waited for once.
+      this.hung = error instanceof TaskFailure && error.facts.kind === "hang";
       throw await this.#better(error);
     } finally {
       stopClock();
+      await Promise.all(this.#programs.map((program) => program.kill()));
     }
     story.catch(() => {});
     this.hung = true;
@@ -94,30 +130,65 @@ export class Run {
   }
 
   async #story(): Promise<void> {
-    const exports = await this.#loaded.exports;
+    await this.#loaded.exports;
     this.loading = false;
-    this.#socketsBefore = socketsOf(this.#loaded.child.pid);
     const { promise: failed, reject: failLater } = Promise.withResolvers<never>();
     failed.catch(() => {});
-    const learner = new Learner(this.#loaded.child, exports, {
-      transcript: this.#transcript,
-      task: this.#test.task,
-      file,
-      failLater,
-    });
+    const learner = await this.#join(this.#loaded, failLater);
     this.#learner = learner;
     const context: TestContext = {
       learner,
       peers: this.peers,
       random: new Random(seed + this.#test.index * 7919),
-      step: (expected, run, mistake) => this.#step(expected, run, mistake),
+      program: () => this.#startProgram(),
+      another: () => this.#join(this.#takeOther(this.#processes.length - 1), failLater),
+      step: (...step) => this.#step(...step),
     };
     await Promise.race([this.#test.run(context), failed]);
-    await this.#expectNothingLeft(learner);
+    this.peers.release();
+    for (const { loaded, learner, socketsBefore } of this.#processes) {
+      if (learner?.killed === false) {
+        await this.#expectNothingLeft(learner, loaded.child.pid, socketsBefore);
+      }
+    }
   }
 
-  async #step<T>(expected: Text, run: () => Promise<T>, mistake?: string): Promise<T> {
-    const step = { expected, mistake };
+  /** Makes a process part of the test. */
+  async #join(loaded: Loaded, failLater: (failure: unknown) => void): Promise<Learner> {
+    const number = this.#processes.length + 1;
+    const process: Process = { loaded, socketsBefore: 0 };
+    this.#processes.push(process);
+    const exports = await loaded.exports;
+    // By the kernel's count: the runtime has some of its own.
+    process.socketsBefore = socketsOf(loaded.child.pid);
+    process.learner = new Learner(loaded.child, exports, {
+      transcript: this.#transcript,
+      task: this.#test.task,
+      file,
+      failLater,
+      ...(number > 1 && { label: `[${number}] ` }),
+    });
+    return process.learner;
+  }
+
+  #startProgram(): Program {
+    const program = new Program(this.#transcript, this.#test.task);
+    this.#programs.push(program);
+    return program;
+  }
+
+  /** What the programs of the test printed. */
+  get printed(): string {
+    return this.#programs.map((program) => program.output).join("");
+  }
+
+  async #step<T>(
+    expected: Text,
+    run: () => Promise<T>,
+    mistake?: string,
+    received?: () => Text | undefined,
+  ): Promise<T> {
+    const step = { expected, mistake, received };
     this.#steps.push(step);
     const result = await run();
     // Steps nest and may run side by side; a step that failed stays, since it says what was expected.
@@ -126,8 +197,11 @@ export class Run {
   }
 
   /** Ends what the test holds, and fails if the learner's code keeps a socket or lost an error. */
-  async #expectNothingLeft(learner: Learner): Promise<void> {
-    this.peers.release();
+  async #expectNothingLeft(
+    learner: Learner,
+    pid: number,
+    socketsBefore: number,
+  ): Promise<void> {
     let state = await learner.tidy();
     if (learner.unhandled.length > 0) {
       throw new TaskFailure({
@@ -137,8 +211,7 @@ export class Run {
       });
     }
     const leaked = () => state.open.filter((socket) => socket.origin === "made");
-    const { pid } = this.#loaded.child;
-    const counted = () => internetSocketsOf(pid, this.#socketsBefore);
+    const counted = () => internetSocketsOf(pid, socketsBefore);
     let patient = true;
     const lose = () => patient = false;
     const stopClock = startFairClock(pid, [{ atMs: LEAK_PATIENCE_MS, ring: lose }]);
@@ -167,8 +240,11 @@ export class Run {
     }
     const expected = this.#expectation();
     if (!child.end) await this.#soon({ op: "rest", timersWithinMs: 50 });
-    if (child.end) {
-      const failure = endedEarly(child.end, child, expected);
+    const ended =
+      this.#processes.find(({ loaded, learner }) => loaded.child.end && learner?.killed !== true)
+        ?.loaded.child ?? child;
+    if (ended.end) {
+      const failure = endedEarly(ended.end, ended, expected);
       if (this.loading) failure.facts.kind = "load";
       return failure;
     }
@@ -179,7 +255,7 @@ export class Run {
       asFailure.facts.expected ??= step.expected;
       if (step.mistake) asFailure.facts.mistake ??= step.mistake;
     }
-    for (const lost of this.#learner?.unhandled ?? []) {
+    for (const lost of this.#processes.flatMap(({ learner }) => learner?.unhandled ?? [])) {
       if (asFailure.facts.kind !== "unhandled") asFailure.facts.notes.push(unhandled(lost));
       break;
     }
@@ -234,13 +310,14 @@ export class Run {
   #hang(timeMs: number, state: ChildState | undefined): TaskFailure {
     const step = this.#steps.at(-1);
     const seconds = timeMs / 1000;
+    const received = step?.received?.();
     const waits = waitingFor(state);
     const failure = new TaskFailure({
       kind: this.loading ? "load" : "hang",
       expected: this.#expectation(),
-      received: waits[0]!,
+      received: received ?? waits[0]!,
       notes: [
-        ...waits.slice(1),
+        ...(received ? waits : waits.slice(1)),
         {
           en: `Stopped after ${seconds} s.`,
           ko: `${seconds}초 뒤에 멈췄습니다.`,
@@ -248,7 +325,8 @@ export class Run {
       ],
       mistake: step?.mistake,
     });
-    for (const lost of this.#learner?.unhandled ?? []) failure.facts.notes.push(unhandled(lost));
+    const unhandledErrors = this.#processes.flatMap(({ learner }) => learner?.unhandled ?? []);
+    for (const lost of unhandledErrors) failure.facts.notes.push(unhandled(lost));
     this.#noteReplaced(failure);
     return failure;
   }

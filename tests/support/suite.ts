@@ -161,11 +161,11 @@ let told: Promise<void> = Promise.resolve();
 
 /** Ends a task. Its process is gone, and its output told, while the next task is at work already. */
 function endTask(task: number): void {
-  const child = processes.currentTask === task ? processes.release() : undefined;
-  const gone = child?.kill();
+  const children = processes.currentTask === task ? processes.release() : [];
+  const gone = Promise.all(children.map((child) => child.kill()));
   told = told.then(async () => {
     await gone;
-    if (child) stateOf(task).output += child.output;
+    for (const child of children) stateOf(task).output += child.output;
     report({ record: "output", task, output: stateOf(task).output });
   });
 }
@@ -177,9 +177,9 @@ async function endSuite(): Promise<void> {
 }
 
 async function dropChild(task: number): Promise<void> {
-  const child = processes.release();
-  await child?.kill();
-  if (child) stateOf(task).output += child.output;
+  const children = processes.release();
+  await Promise.all(children.map((child) => child.kill()));
+  for (const child of children) stateOf(task).output += child.output;
 }
 
 async function runTest(test: Declared, transcript: Transcript): Promise<void> {
@@ -190,10 +190,11 @@ async function runTest(test: Declared, transcript: Transcript): Promise<void> {
   const isLast = !remaining().some(({ task }) => task !== test.task);
   const loaded = await takeProcess(test.task, isLast);
   await machineStarts(loaded.child);
-  const run = new Run(test, loaded, transcript);
+  const run = new Run(test, loaded, transcript, (index) => processes.takeOther(index));
   try {
     await run.finish(test.deadlineMs);
   } catch (error) {
+    if (!state.output.includes(run.printed)) state.output += run.printed;
     if (run.hung) {
       state.stopped = true;
       if (run.loading) loadHangs = error as TaskFailure;

@@ -21,6 +21,8 @@ interface Step {
 
 const MAX_STEPS = 30;
 const SHOWN_BYTES = 24;
+/** Bytes that are no text take four characters each: of those fewer are shown. */
+const SHOWN_CHARS = 40;
 
 /** The moment, in milliseconds since the epoch, on the clock that the learner's process uses too. */
 export const now = () => performance.timeOrigin + performance.now();
@@ -45,13 +47,13 @@ export class Transcript {
     this.#steps.push({ at: now(), who, event, detail });
   }
 
-  /** Notes what the learner's code did. */
-  wire(event: WireEvent): void {
+  /** Notes what the learner's code did. `label` tells which process it was, if there are several. */
+  wire(event: WireEvent, label = ""): void {
     const made = this.#isMade && event.error ? " (made by the test)" : "";
     this.#isMade = event.event === "fault";
     const described = describeEvent(event);
     if (described === undefined) return;
-    const detail = `${described}${made}`;
+    const detail = `${label}${described}${made}`;
     this.#steps.push({ at: event.at, who: "you", event: event.event, detail });
   }
 
@@ -84,9 +86,11 @@ export function showAddr(addr: WireAddr | undefined): string {
 
 /** `5 bytes "hello"`. */
 export function showBytes(bytes: Uint8Array, size = bytes.length): string {
-  const cut = size > SHOWN_BYTES ? "…" : "";
+  let shown = Math.min(bytes.length, SHOWN_BYTES);
+  while (shown > 1 && escapeBytes(bytes.subarray(0, shown)).length > SHOWN_CHARS) shown--;
+  const cut = size > shown ? "…" : "";
   const unit = size === 1 ? "byte" : "bytes";
-  return `${size} ${unit} ${escapeBytes(bytes.subarray(0, SHOWN_BYTES))}${cut}`;
+  return `${size} ${unit} ${escapeBytes(bytes.subarray(0, shown))}${cut}`;
 }
 
 function describeEvent(event: WireEvent): string | undefined {
@@ -122,6 +126,7 @@ function describeEvent(event: WireEvent): string | undefined {
     case "exit":
       return `status ${event.code}`;
     case "unhandled":
+    case "streams":
     case "fault":
     case "callback":
     case "replaced":

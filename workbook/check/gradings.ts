@@ -77,13 +77,12 @@ export function verdictProblems({ submission, result }: Graded): string[] {
       say(`task ${task} must ${wanted}, and its status is ${status}${why}`);
     } else if (kind === "stub" && failing.some((test) => test.kind !== "missing")) {
       say(`task ${task} of the stub fails for another reason: ${failing[0]?.message}`);
-    } else if (mistake && task === fails[0]) {
-      // Later tasks fail because they call the same function: what they see of it may look like another mistake.
-      const told = failing.flatMap((test) => test.mistake ?? []);
-      if (!told.includes(mistake)) {
-        say(`task ${task} must tell ${mistake}, and tells ${told.join(", ") || "no mistake"}`);
-      }
     }
+  }
+  // One task tells it. Others fail because they call the same function, and may see another mistake in that.
+  const told = result.tasks.flatMap(({ tests }) => tests.flatMap((test) => test.mistake ?? []));
+  if (mistake && !told.includes(mistake)) {
+    say(`a task must tell ${mistake}, and they tell ${told.join(", ") || "no mistake"}`);
   }
   return problems;
 }

@@ -1,0 +1,1628 @@
+/**
+ * Lesson 4: the connection ends, and the port is given back.
+ *
+ * @module
+ */
+
+import type { ChildState, WireError, WireEvent } from "../workbook/protocol.ts";
+import { same, type Text } from "../workbook/text.ts";
+import { bytes, escapeBytes, expectBytes } from "./support/bytes.ts";
+import type { ChildEnd } from "./support/child.ts";
+import { showValue } from "./support/explain.ts";
+import { expectEqual, expectErrorClass, expectMessage, expectThat } from "./support/expect.ts";
+import { fail } from "./support/failure.ts";
+import type { Callback, Endpoint, Learner } from "./support/learner.ts";
+import { isFree, refusing } from "./support/machine.ts";
+import type { PeerConn } from "./support/peer.ts";
+import { type Program, showEnd } from "./support/program.ts";
+import type { ResetPeer } from "./support/reset_peer.ts";
+import { task, type TestContext } from "./support/suite.ts";
+import { showAddr } from "./support/transcript.ts";
+import { Pattern, Remote } from "./support/wire.ts";
+
+const MIB = 1024 * 1024;
+/** More than the kernel takes for a peer that does not read (4 MiB on Linux, at both ends together). */
+const MORE_THAN_FITS = 4.25 * MIB;
+/** A grace that is over before anything is done: all of it is waited for. */
+const SHORT_MS = 20;
+/** Nobody waits for this. */
+const LONG_MS = 60_000;
+
+/** A connection in the learner's process, and the suite's end of it. */
+interface Link<P = PeerConn> {
+  conn: Remote;
+  peer: P;
+}
+
+async function link({ learner, peers }: TestContext): Promise<Link> {
+  const listener = peers.listen();
+  const conn = await learner.dial(listener.addr);
+  return { conn, peer: await listener.accept() };
+}
+
+/** The same, with a peer that can reset. */
+async function resetLink({ learner, peers }: TestContext): Promise<Link<ResetPeer>> {
+  const listener = await peers.listenToReset();
+  const conn = await learner.dial(listener.addr);
+  return { conn, peer: await listener.accept() };
+}
+
+/** The value as bytes, or the end of the test. */
+function bytesOf(value: unknown, call: string): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  fail({
+    expected: { en: `${call} resolves to a Uint8Array`, ko: `${call} 호출의 결과는 Uint8Array` },
+    received: showValue(value),
+  });
+}
+
+/** Bytes that the learner's code has read or written so far: on that connection, or on all. */
+function total(learner: Learner, event: "read" | "write", conn?: Remote): number {
+  return learner.events
+    .filter((e) => e.event === event && (!conn || e.resource === conn.resource))
+    .reduce((sum, { size }) => sum + (size ?? 0), 0);
+}
+
+function countOf(learner: Learner, event: WireEvent["event"]): number {
+  return learner.events.filter((e) => e.event === event).length;
+}
+
+/** Lets the learner's code go on until `condition` holds, or `over` has settled. */
+async function until(
+  learner: Learner,
+  condition: () => boolean,
+  over: Promise<unknown>,
+): Promise<void> {
+  let isOver = false;
+  const end = () => void (isOver = true);
+  over.then(end, end);
+  while (!condition() && !isOver) await learner.state();
+}
+
+/** Fails unless the learner's code has closed `conn`. */
+async function expectClosed(
+  learner: Learner,
+  conn: Remote,
+  mistake: string,
+  when: Text = { en: "the connection is closed", ko: "연결이 닫혀 있음" },
+): Promise<void> {
+  const { open } = await learner.state();
+  const isOpen = open.some((socket) => socket.resource === conn.resource);
+  const where = `${showAddr(conn.addr)} ↔ ${showAddr(conn.remoteAddr)}`;
+  expectThat(
+    !isOpen,
+    when,
+    { en: `${where} is still open`, ko: `${where} 연결이 아직 열려 있습니다` },
+    mistake,
+  );
+}
+
+// --- task 1 ---
+
+const GOT_ALL: Text = {
+  en: "the server gets the whole request, and its end",
+  ko: "서버가 요청 전체와 그 끝을 받음",
+};
+
+/** What an error of requestReply() looks like when nothing was wrong with the server. */
+function askingMistake({ classes }: WireError): string | undefined {
+  if (["BadResource", "Interrupted"].some((name) => classes.includes(name))) {
+    return "close-for-close-write";
+  }
+  return classes.includes("BrokenPipe") ? "half-close-too-early" : undefined;
+}
+
+/** Why a request came in part: its end was sent too early, or its rest never. */
+function cutRequest({ events }: Learner): string {
+  const end = events.findIndex(({ event }) => event === "closeWrite");
+  const late = end >= 0 && events.slice(end).some(({ event }) => event === "write");
+  return late ? "half-close-too-early" : "short-write";
+}
+
+/** Why a reply came in part: nobody was there any more, or only its beginning was read. */
+function cutReply({ events }: Learner): string {
+  const closed = events.findIndex(({ event }) => event === "close");
+  const read = events.findIndex(({ event, size }) => event === "read" && size);
+  return closed >= 0 && (read < 0 || closed < read) ? "close-for-close-write" : "reads-once";
+}
+
+task(1, {
+  en: "requestReply() sends all, says that it was all, and gives the whole reply",
+  ko: "requestReply()는 모두 보내고, 끝을 알리고, 응답 전체를 돌려줍니다",
+}, async ({ learner, peers, random, step }) => {
+  const cases = [[40, 50], [0, 8], [8, 0]] as const;
+  await learner.limit({ readBytes: 7, writeBytes: 3 });
+  for (const [requestBytes, replyBytes] of cases) {
+    const request = random.bytes(requestBytes);
+    const reply = random.bytes(replyBytes);
+    const listener = peers.listen();
+    const { hostname, port } = listener.addr;
+    const expected: Text = {
+      en: `the reply ${escapeBytes(reply)}`,
+      ko: `응답 ${escapeBytes(reply)}`,
+    };
+    const replied = learner.call("requestReply", [hostname, port, request], {
+      expected,
+      mistakeOf: askingMistake,
+    });
+    const peer = await step(
+      { en: "the client connects", ko: "클라이언트가 연결함" },
+      () => listener.accept(),
+    );
+    const received = await step(
+      GOT_ALL,
+      () => peer.receive(request.length + 1),
+      "no-half-close",
+    );
+    expectBytes(received, request, cutRequest(learner));
+    await peer.send(reply);
+    peer.close();
+    const value = await step(expected, () => replied);
+    expectBytes(bytesOf(value, "requestReply()"), reply, cutReply(learner));
+  }
+}, {
+  catches: [
+    "close-for-close-write",
+    "half-close-too-early",
+    "no-half-close",
+    "short-write",
+    "reads-once",
+    "connection-leaked",
+  ],
+  leak: "connection-leaked",
+  unhandled: "half-close-too-early",
+});
+
+const RESET: Text = {
+  en: "Deno.errors.ConnectionReset surfaces, since the server has reset the connection",
+  ko: "서버가 연결을 리셋(reset)했으므로 Deno.errors.ConnectionReset 오류가 전달됨",
+};
+
+task(1, {
+  en: "requestReply() never takes a part of the reply for all of it",
+  ko: "requestReply()는 응답의 일부를 전체로 여기지 않습니다",
+}, async ({ learner, peers, step }) => {
+  const listener = await peers.listenToReset();
+  const { hostname, port } = listener.addr;
+  const part = bytes("half of a rep");
+  let isReset = false;
+  const failed = learner.ends("requestReply", [hostname, port, bytes("a request")])
+    .then((error) => {
+      if (error) return error;
+      fail({
+        expected: RESET,
+        received: { en: "requestReply() returned", ko: "requestReply() 호출이 반환되었습니다" },
+        mistake: isReset ? "reset-taken-for-end" : "reads-once",
+      });
+    });
+  failed.catch(() => {});
+  const peer = await listener.accept();
+  await step(GOT_ALL, () => peer.receive(9 + 1), "no-half-close");
+  await peer.send(part);
+  await until(learner, () => total(learner, "read") === part.length, failed);
+  await learner.rest();
+  isReset = true;
+  await peer.reset();
+  const error = await step(RESET, () => failed, "reset-taken-for-end");
+  expectErrorClass(error, "Deno.errors.ConnectionReset", RESET, askingMistake(error));
+}, {
+  catches: [
+    "reset-taken-for-end",
+    "reads-once",
+    "connection-leaked",
+    "no-half-close",
+    "close-for-close-write",
+  ],
+  leak: "connection-leaked",
+});
+
+task(1, {
+  en: "requestReply() lets a reset through that comes while it sends",
+  ko: "requestReply()는 보내는 중에 온 리셋도 전달합니다",
+}, async ({ learner, peers, random, step }) => {
+  const listener = await peers.listenToReset();
+  const { hostname, port } = listener.addr;
+  const request = new Pattern(random.integer(1, 1_000_000), MORE_THAN_FITS);
+  const failed = learner.throws("requestReply", [hostname, port, request], {
+    expected: RESET,
+    mistake: "reset-taken-for-end",
+  });
+  const peer = await listener.accept();
+  await until(learner, () => total(learner, "write") > 0, failed);
+  await peer.reset();
+  await step(RESET, () => failed, "reset-taken-for-end");
+}, {
+  catches: ["reset-taken-for-end", "connection-leaked"],
+  leak: "connection-leaked",
+  unhandled: "half-close-too-early",
+});
+
+task(1, {
+  en: "requestReply() lets a refusal through",
+  ko: "requestReply()는 연결 거부를 전달합니다",
+}, async (context) => {
+  const { hostname, port } = refusing(context);
+  const expected: Text = {
+    en: "Deno.errors.ConnectionRefused surfaces, since nobody listens there",
+    ko: "그곳에서 듣는 프로세스가 없으므로 Deno.errors.ConnectionRefused 오류가 전달됨",
+  };
+  const error = await context.learner.throws("requestReply", [hostname, port, bytes("hello")], {
+    expected,
+  });
+  expectErrorClass(error, "Deno.errors.ConnectionRefused", expected);
+});
+
+// --- task 2 ---
+
+const ASKED_ONCE: Text = {
+  en: "makeReply() is called when the client has sent its end",
+  ko: "클라이언트가 끝을 보낸 뒤에 makeReply()가 호출됨",
+};
+
+/** What an error of answerAfterEnd() looks like when the client did nothing wrong. */
+function answeringMistake(learner: Learner, { classes }: WireError): string {
+  const neverWrote = total(learner, "write") === 0;
+  return classes.includes("BadResource") && neverWrote ? "readable-closes" : "reply-cut-off";
+}
+
+/** Waits until the learner's code has read `size` bytes: makeReply() is not called before the end. */
+async function expectPatience(
+  learner: Learner,
+  { conn, asked, size, over }: {
+    conn: Remote;
+    asked: () => number;
+    size: number;
+    over: Promise<unknown>;
+  },
+): Promise<void> {
+  await until(learner, () => asked() > 0 || total(learner, "read", conn) === size, over);
+  await learner.rest();
+  expectThat(
+    asked() === 0,
+    ASKED_ONCE,
+    {
+      en: "it was called while the client may still send more",
+      ko: "클라이언트가 더 보낼 수 있는데도 호출되었습니다",
+    },
+    "answers-too-early",
+  );
+}
+
+task(2, {
+  en: "answerAfterEnd() reads to the end, sends the whole reply, and closes",
+  ko: "answerAfterEnd()는 끝까지 읽고, 응답을 모두 보내고, 닫습니다",
+}, async (context) => {
+  const { learner, random, step } = context;
+  await learner.limit({ readBytes: 7, writeBytes: 3 });
+  for (const [requestBytes, replyBytes] of [[30, 40], [0, 5]] as const) {
+    const request = random.bytes(requestBytes);
+    const reply = random.bytes(replyBytes);
+    const { conn, peer } = await link(context);
+    const makeReply = await learner.callback();
+    const before = countOf(learner, "callback");
+    const asked = () => countOf(learner, "callback") - before;
+    const answered = learner.call("answerAfterEnd", [conn, makeReply.remote], {
+      mistakeOf: (error) => answeringMistake(learner, error),
+    });
+    await peer.send(request);
+    await expectPatience(learner, { conn, asked, size: request.length, over: answered });
+    await peer.closeWrite();
+    const { call, args } = await step(ASKED_ONCE, () => makeReply.next());
+    expectBytes(bytesOf(args[0], "the argument of makeReply()"), request, "answers-too-early");
+    await makeReply.settle(call, { value: reply });
+    await step({ en: "answerAfterEnd() ends", ko: "answerAfterEnd()가 끝남" }, () => answered);
+    await expectClosed(learner, conn, "connection-leaked");
+    expectBytes(await peer.receive(reply.length + 1), reply, "reply-cut-off");
+    expectEqual(asked(), 1, { what: { en: "calls of makeReply()", ko: "makeReply() 호출 횟수" } });
+  }
+}, {
+  catches: ["answers-too-early", "readable-closes", "reply-cut-off", "connection-leaked"],
+  unhandled: "reply-cut-off",
+});
+
+task(2, {
+  en: "answerAfterEnd() sends a long reply to a client that reads late",
+  ko: "answerAfterEnd()는 늦게 읽는 클라이언트에게도 긴 응답을 모두 보냅니다",
+}, async (context) => {
+  const { learner, random, step } = context;
+  const reply = new Pattern(random.integer(1, 1_000_000), MORE_THAN_FITS);
+  const { conn, peer } = await link(context);
+  const makeReply = await learner.callback();
+  const answered = learner.call("answerAfterEnd", [conn, makeReply.remote], {
+    mistakeOf: (error) => answeringMistake(learner, error),
+  });
+  await peer.closeWrite();
+  const { call } = await step(ASKED_ONCE, () => makeReply.next());
+  await makeReply.settle(call, { value: reply });
+  await learner.waitsIn("write", answered);
+  const received = await step(
+    { en: "the whole reply arrives", ko: "응답이 모두 도착함" },
+    () => peer.receive(reply.length + 1),
+    "connection-leaked",
+  );
+  expectBytes(received, reply.bytes, "reply-cut-off");
+  await answered;
+}, {
+  catches: ["reply-cut-off", "readable-closes", "connection-leaked"],
+  unhandled: "reply-cut-off",
+});
+
+task(2, {
+  en: "answerAfterEnd() closes when makeReply() fails, and lets its error through",
+  ko: "answerAfterEnd()는 makeReply()가 실패해도 닫고, 그 오류를 전달합니다",
+}, async (context) => {
+  const { learner, step } = context;
+  for (const atOnce of [false, true]) {
+    const message = atOnce ? "makeReply() threw" : "the promise of makeReply() was rejected";
+    const expected: Text = {
+      en: `the error of makeReply() surfaces: "${message}"`,
+      ko: `makeReply()의 오류가 전달됨: "${message}"`,
+    };
+    const { conn, peer } = await link(context);
+    const makeReply = await learner.callback();
+    if (atOnce) await makeReply.throwAtOnce(message);
+    const failed = learner.throws("answerAfterEnd", [conn, makeReply.remote], { expected });
+    await peer.send(bytes("a request"));
+    await peer.closeWrite();
+    if (!atOnce) {
+      const { call } = await step(ASKED_ONCE, () => makeReply.next());
+      await makeReply.settle(call, { throws: message });
+    }
+    const error = await step(expected, () => failed);
+    expectMessage(error, message, expected);
+    await expectClosed(learner, conn, "connection-leaked", {
+      en: "the connection is closed when makeReply() fails",
+      ko: "makeReply()가 실패하면 연결이 닫힘",
+    });
+  }
+}, { catches: ["connection-leaked"] });
+
+task(2, {
+  en: "answerAfterEnd() does not answer a request that a reset has cut off",
+  ko: "answerAfterEnd()는 리셋으로 잘린 요청에는 응답하지 않습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const { conn, peer } = await resetLink(context);
+  const makeReply = await learner.callback();
+  const ended = learner.ends("answerAfterEnd", [conn, makeReply.remote]);
+  const part = bytes("half of a requ");
+  await peer.send(part);
+  const asked = () => countOf(learner, "callback");
+  await expectPatience(learner, { conn, asked, size: part.length, over: ended });
+  await peer.reset();
+  const expected: Text = {
+    en: "a request that ends in a reset is not answered",
+    ko: "리셋으로 끝난 요청에는 응답하지 않음",
+  };
+  const called = await step(
+    expected,
+    () => Promise.race([makeReply.next(), ended.then(() => undefined)]),
+  );
+  if (called) {
+    const received = escapeBytes(bytesOf(called.args[0], "the argument of makeReply()"));
+    fail({
+      expected,
+      received: {
+        en: `makeReply() was called with ${received}`,
+        ko: `makeReply() 호출의 인자: ${received}`,
+      },
+      mistake: "reset-taken-for-end",
+    });
+  }
+  await expectClosed(learner, conn, "connection-leaked");
+}, { catches: ["reset-taken-for-end", "answers-too-early", "connection-leaked"] });
+
+// --- task 3 ---
+
+/** A server of the learner's, its handler's calls in the hands of the test. */
+class Serving {
+  readonly #context: TestContext;
+  readonly #server: Remote;
+  readonly handle: Callback;
+  readonly addr: Endpoint;
+
+  private constructor(context: TestContext, server: Remote, handle: Callback, addr: Endpoint) {
+    this.#context = context;
+    this.#server = server;
+    this.handle = handle;
+    this.addr = addr;
+  }
+
+  static async start(context: TestContext): Promise<Serving> {
+    const { learner } = context;
+    const handle = await learner.callback();
+    const server = await learner.callSync("startServer", [handle.remote], { hold: true });
+    const expected: Text = {
+      en: "startServer() returns { addr, stop } when it listens",
+      ko: "startServer()는 듣기 시작한 뒤 { addr, stop }을 반환함",
+    };
+    if (!(server instanceof Remote)) fail({ expected, received: showValue(server) });
+    const addr = await learner.get(server, "addr") as Partial<Endpoint> | undefined;
+    const { hostname, port } = addr ?? {};
+    if (hostname !== "127.0.0.1" || typeof port !== "number" || port === 0) {
+      fail({
+        expected: { en: "addr: the address 127.0.0.1 with its port", ko: "addr: 127.0.0.1과 포트" },
+        received: showValue(addr),
+      });
+    }
+    return new Serving(context, server, handle, { hostname, port });
+  }
+
+  /** Connects client `name`. */
+  async connect(name: string, mistake?: string): Promise<Client> {
+    const peer = await this.#context.step(
+      { en: `client ${name} can connect`, ko: `클라이언트 ${name} 쪽에서 연결할 수 있음` },
+      () => this.#context.peers.connect(this.addr),
+      mistake,
+    );
+    return new Client(this.#context, this, name, peer);
+  }
+
+  /** A client whose connection has been accepted and serves, shown by a request of its own. */
+  async connected(name: string, mistake?: string): Promise<Client> {
+    const client = await this.connect(name, mistake);
+    await client.exchange(`hello from ${name}`, mistake);
+    return client;
+  }
+
+  /** Waits for the handler to be called with `line`, and gives the number of the call. */
+  async asked(line: string, mistake?: string): Promise<number> {
+    const expected: Text = {
+      en: `handle() is called with ${JSON.stringify(line)}`,
+      ko: `handle()이 ${JSON.stringify(line)} 인자로 호출됨`,
+    };
+    const { call, args } = await this.#context.step(expected, () => this.handle.next(), mistake);
+    if (args[0] !== line) {
+      fail({
+        expected,
+        received: {
+          en: `called with ${showValue(args[0])}`,
+          ko: `호출 인자: ${showValue(args[0])}`,
+        },
+        mistake: "line-per-read",
+      });
+    }
+    return call;
+  }
+
+  /** Calls stop(), which has begun when this returns. */
+  async stop(
+    graceMs: number,
+    { mistake = "gone-client-ends-server" }: { mistake?: string } = {},
+  ): Promise<Stopping> {
+    const { learner } = this.#context;
+    const options = { expected: STOPS, mistake };
+    const stopping = new Stopping(learner.method(this.#server, "stop", [graceMs], options));
+    await learner.rest();
+    return stopping;
+  }
+
+  /** Waits for stop() to resolve, and looks at what is left. */
+  async expectStopped(stopping: Stopping, mistake: string): Promise<void> {
+    await this.#context.step(STOPS, () => stopping.ended, mistake);
+    await this.expectReleased();
+  }
+
+  /** Fails unless everything is released. */
+  async expectReleased(): Promise<void> {
+    const { learner } = this.#context;
+    const { open, timersMs } = await learner.state();
+    this.expectNoListener(open);
+    const conn = madeConn(open);
+    if (conn) {
+      // Either nobody ends it, or it is about to be ended.
+      await learner.rest();
+      const isEnded = timersMs.length > 0 || !madeConn((await learner.state()).open);
+      fail({
+        expected: {
+          en: "every connection is closed when stop() resolves",
+          ko: "stop()이 끝나면 모든 연결이 닫혀 있음",
+        },
+        received: {
+          en: `the connection of ${showAddr(conn.remoteAddr)} is still open`,
+          ko: `${showAddr(conn.remoteAddr)} 의 연결이 아직 열려 있습니다`,
+        },
+        mistake: isEnded ? "stop-resolves-early" : "clients-kept",
+      });
+    }
+    expectThat(
+      timersMs.length === 0,
+      { en: "no timer is left when stop() resolves", ko: "stop()이 끝나면 남은 타이머가 없음" },
+      {
+        en: `a timer of ${timersMs[0]} ms is still running`,
+        ko: `${timersMs[0]} ms 타이머가 아직 돌고 있습니다`,
+      },
+      "timer-left",
+    );
+    await expectFree(this.addr, "stop-resolves-early");
+  }
+
+  expectNoListener(open: ChildState["open"]): void {
+    expectThat(
+      !open.some(({ kind, origin }) => kind === "listener" && origin === "made"),
+      { en: "stop() closes the listener at once", ko: "stop()은 리스너를 곧바로 닫음" },
+      { en: "it is still open", ko: "아직 열려 있습니다" },
+      "accepts-after-stop",
+    );
+  }
+
+  /** Fails unless a new client is refused, the listener being closed. */
+  async expectRefused(): Promise<void> {
+    const { learner, peers } = this.#context;
+    this.expectNoListener((await learner.state()).open);
+    // The kernel lets go of the port when the pending accept() has ended.
+    for (let tries = 0; tries < 20; tries++) {
+      try {
+        (await peers.connect(this.addr)).close();
+      } catch (error) {
+        if (error instanceof Deno.errors.ConnectionRefused) return;
+        throw error;
+      }
+      await learner.rest();
+    }
+    fail({
+      expected: {
+        en: "a new client is refused after stop()",
+        ko: "stop() 뒤의 새 클라이언트는 거부됨",
+      },
+      received: { en: "it could connect", ko: "연결되었습니다" },
+      mistake: "accepts-after-stop",
+    });
+  }
+}
+
+/** A connection that the learner's code holds. */
+function madeConn(open: ChildState["open"]): ChildState["open"][number] | undefined {
+  return open.find(({ kind, origin }) => kind === "conn" && origin === "made");
+}
+
+const STOPS: Text = {
+  en: "stop() resolves when everything is closed",
+  ko: "모두 닫히면 stop()이 끝남",
+};
+
+/** The port can be bound by another process, which this one is. */
+async function expectFree(addr: Endpoint, mistake?: string): Promise<void> {
+  // Only if it stays taken it is the learner's: the OS may give it to a stranger for a moment.
+  for (let tries = 0; tries < 20; tries++) {
+    if (isFree(addr)) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  fail({
+    expected: {
+      en: `port ${addr.port} can be bound by another process`,
+      ko: `다른 프로세스가 포트 ${addr.port} 에 바인드할 수 있음`,
+    },
+    received: "AddrInUse",
+    mistake,
+  });
+}
+
+/** A call of stop() on its way. */
+class Stopping {
+  isOver = false;
+  readonly ended: Promise<void>;
+
+  constructor(returned: Promise<unknown>) {
+    this.ended = returned.then(() => void (this.isOver = true));
+    this.ended.catch(() => {});
+  }
+}
+
+/** A client of the learner's server. */
+class Client {
+  readonly #context: TestContext;
+  readonly #serving: Serving;
+  readonly name: string;
+  readonly peer: PeerConn;
+
+  constructor(context: TestContext, serving: Serving, name: string, peer: PeerConn) {
+    this.#context = context;
+    this.#serving = serving;
+    this.name = name;
+    this.peer = peer;
+  }
+
+  /** Sends a request and waits until it is in the handler's hands. */
+  async ask(line: string, mistake?: string): Promise<number> {
+    await this.peer.send(bytes(`${line}\n`));
+    return await this.#serving.asked(line, mistake);
+  }
+
+  /** Lets the handler answer, and waits for the reply. */
+  async answer(call: number, reply: string, mistake?: string): Promise<void> {
+    await this.#serving.handle.settle(call, { value: reply });
+    await this.expectReply(reply, mistake);
+  }
+
+  async expectReply(reply: string, mistake?: string): Promise<void> {
+    await this.#context.step(
+      { en: `client ${this.name} gets its reply`, ko: `클라이언트 ${this.name}에게 응답이 도착함` },
+      () => this.peer.expect(bytes(`${reply}\n`), mistake),
+      mistake,
+    );
+  }
+
+  /** A request and its reply. */
+  async exchange(line: string, mistake?: string): Promise<void> {
+    await this.answer(await this.ask(line, mistake), `re: ${line}`, mistake);
+  }
+
+  /** Waits for the end of the stream. */
+  async expectEnd(mistake?: string): Promise<void> {
+    const what: Text = {
+      en: `the connection of client ${this.name} is closed`,
+      ko: `클라이언트 ${this.name} 의 연결이 닫힘`,
+    };
+    await this.#context.step(what, () => this.peer.expectEnd(what, mistake), mistake);
+  }
+
+  /** Whether the learner's end of the connection is open. */
+  async isOpen(): Promise<boolean> {
+    const { open } = await this.#context.learner.state();
+    const mine = showAddr(this.peer.localAddr);
+    return open.some((socket) => showAddr(socket.remoteAddr) === mine);
+  }
+
+  /** Ends the test if the server has hung up on a client that may still ask. */
+  async expectOpen(mistake: string): Promise<void> {
+    await this.#context.learner.rest();
+    expectThat(
+      await this.isOpen(),
+      {
+        en: `the connection of client ${this.name} stays open for its next request`,
+        ko: `클라이언트 ${this.name} 의 연결은 다음 요청을 위해 열려 있음`,
+      },
+      { en: "it was closed", ko: "닫혔습니다" },
+      mistake,
+    );
+  }
+}
+
+task(3, {
+  en: "startServer() listens at once, and stop() gives the port back at once",
+  ko: "startServer()는 곧바로 듣고, stop()은 곧바로 포트를 돌려줍니다",
+}, async (context) => {
+  const [first, second] = [await Serving.start(context), await Serving.start(context)];
+  const stopping = [await first.stop(LONG_MS), await second.stop(LONG_MS)] as const;
+  await first.expectStopped(stopping[0], "waits-whole-grace");
+  await second.expectStopped(stopping[1], "waits-whole-grace");
+}, { catches: ["waits-whole-grace", "accepts-after-stop", "timer-left", "stop-resolves-early"] });
+
+task(3, {
+  en: "startServer() answers each line, however it is cut",
+  ko: "startServer()는 어떻게 나뉘어 와도 줄마다 응답합니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const serving = await Serving.start(context);
+  const client = await serving.connect("A");
+  await client.exchange("the first line");
+  await client.expectOpen("one-request-per-connection");
+  await client.exchange("the second line", "one-request-per-connection");
+
+  // Lines cut anywhere, also inside a character; an empty one. The kernel of a new client acknowledges at once, that
+  // of one which has asked before only after 40 ms (tcp(7), TCP_QUICKACK), and a second small write waits for that.
+  const second = await serving.connect("B");
+  await learner.limit({ readBytes: 4, writeBytes: 3 });
+  const lines = ["두 번째", "", "with CR", "in many reads"];
+  await second.peer.send(bytes(lines.map((line, i) => `${line}${i % 2 ? "\n" : "\r\n"}`).join("")));
+  for (const line of lines) {
+    const call = await serving.asked(line, "line-per-read");
+    await second.answer(call, `응답 ${line}`, "short-write");
+  }
+  await learner.limit({});
+
+  // Several lines in one read. If they are handled side by side, the last is ready first.
+  const third = await serving.connect("C");
+  const many = ["one", "two", "three"];
+  await third.peer.send(bytes(many.map((line) => `${line}\n`).join("")));
+  const calls = [await serving.asked(many[0]!, "line-per-read")];
+  await learner.rest();
+  const begun = countOf(learner, "callback") - 6;
+  for (let i = 1; i < begun; i++) calls.push(await serving.asked(many[i]!, "line-per-read"));
+  for (const call of calls.toReversed()) {
+    await serving.handle.settle(call, { value: `re: ${many[calls.indexOf(call)]}` });
+  }
+  for (let i = calls.length; i < many.length; i++) {
+    const call = await serving.asked(many[i]!, "line-per-read");
+    await serving.handle.settle(call, { value: `re: ${many[i]}` });
+  }
+  await step(
+    { en: "the replies come in order", ko: "응답이 순서대로 도착함" },
+    () => third.peer.expect(bytes(many.map((line) => `re: ${line}\n`).join("")), "line-per-read"),
+    "line-per-read",
+  );
+  await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
+}, { catches: ["one-request-per-connection", "line-per-read", "short-write"] });
+
+task(3, {
+  en: "startServer() serves many clients at once, also one that has half-closed",
+  ko: "startServer()는 여러 클라이언트를 동시에 섬기고, 반닫기를 한 클라이언트에게도 응답합니다",
+}, async (context) => {
+  const serving = await Serving.start(context);
+  const slow = await serving.connect("A");
+  const call = await slow.ask("takes long");
+  const other = await serving.connected("B");
+  await slow.answer(call, "at last");
+  await other.peer.send(bytes("last words\n"));
+  await other.peer.closeWrite();
+  const last = await serving.asked("last words", "one-request-per-connection");
+  await other.answer(last, "noted", "readable-closes");
+  await other.expectEnd("clients-kept");
+  await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
+}, { catches: ["readable-closes", "one-request-per-connection"] });
+
+for (const atOnce of [false, true]) {
+  task(3, {
+    en: `startServer() harms nobody else when handle() ${atOnce ? "throws at once" : "rejects"}`,
+    ko: atOnce
+      ? "startServer()는 handle()이 곧바로 던져도(throw) 다른 클라이언트를 해치지 않습니다"
+      : "startServer()는 handle()이 실패해도(reject) 다른 클라이언트를 해치지 않습니다",
+  }, async (context) => {
+    const mistake = "handler-error-ends-server";
+    const serving = await Serving.start(context);
+    const other = await serving.connected("B");
+    const failing = await serving.connect("A");
+    if (atOnce) {
+      await serving.handle.throwAtOnce("the handler failed before its first await");
+      await failing.ask("throw", mistake);
+    } else {
+      const call = await failing.ask("reject", mistake);
+      await serving.handle.settle(call, { throws: "the handler failed" });
+    }
+    await failing.expectEnd(mistake);
+    // Whoever is asked next throws as well, but it is asked.
+    const next = await serving.connect("C", mistake);
+    const call = await next.ask("are you there?", mistake);
+    if (!atOnce) {
+      await next.answer(call, "yes", mistake);
+      await other.exchange("and you?", mistake);
+    }
+    await other.expectOpen(mistake);
+    await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
+  }, {
+    catches: ["handler-error-ends-server"],
+    unhandled: "handler-error-ends-server",
+  });
+}
+
+task(3, {
+  en: "startServer() goes on when clients are gone",
+  ko: "startServer()는 클라이언트가 사라져도 계속합니다",
+}, async (context) => {
+  const { learner, peers } = context;
+  const mistake = "gone-client-ends-server";
+  const serving = await Serving.start(context);
+  // One that is gone before it is accepted: the server stands still meanwhile.
+  if (Deno.build.os === "linux") {
+    await learner.paused(() => peers.connectAndReset(serving.addr));
+  }
+  const witness = await serving.connected("A", mistake);
+  // One that is idle, and one that has sent half a line.
+  for (const sent of ["", "half a li"]) {
+    const gone = await peers.connectToReset(serving.addr);
+    if (sent) await gone.send(bytes(sent));
+    await witness.exchange(`before the reset after "${sent}"`, mistake);
+    await gone.reset();
+    await witness.exchange(`after the reset after "${sent}"`, mistake);
+  }
+  // One whose request is in flight.
+  const gone = await peers.connectToReset(serving.addr);
+  await gone.send(bytes("the last request\n"));
+  const call = await serving.asked("the last request", mistake);
+  await gone.reset();
+  await serving.handle.settle(call, { value: "nobody hears this" });
+  await witness.exchange("still there?", mistake);
+  await serving.connected("B", mistake);
+  await serving.expectStopped(await serving.stop(LONG_MS), mistake);
+}, { catches: ["gone-client-ends-server"], unhandled: "gone-client-ends-server" });
+
+task(3, {
+  en: "stop() closes idle clients at once",
+  ko: "stop()은 쉬고 있는 연결을 곧바로 닫습니다",
+}, async (context) => {
+  const serving = await Serving.start(context);
+  const clients = [await serving.connected("A"), await serving.connect("B")];
+  const unfinished = await serving.connect("C");
+  await unfinished.peer.send(bytes("half a li"));
+  await clients[0]!.exchange("another");
+  await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
+  for (const client of [...clients, unfinished]) await client.expectEnd("clients-kept");
+}, {
+  catches: [
+    "waits-whole-grace",
+    "idle-waits-for-grace",
+    "clients-kept",
+    "accepts-after-stop",
+    "timer-left",
+    "stop-resolves-early",
+  ],
+});
+
+task(3, {
+  en: "stop() ends idle clients, refuses new ones, and lets a request in flight be answered",
+  ko: "stop()은 쉬고 있는 연결을 닫고, 새 연결을 거부하고, 처리 중인 요청에는 응답합니다",
+}, async (context) => {
+  const { learner } = context;
+  const serving = await Serving.start(context);
+  const idle = await serving.connected("A");
+  const busy = await serving.connect("B");
+  const call = await busy.ask("in flight");
+  const stopping = await serving.stop(LONG_MS);
+  const working = async () => {
+    await learner.rest();
+    if (!await busy.isOpen()) {
+      fail({
+        expected: {
+          en: "the request of client B, which is in flight, is answered",
+          ko: "처리 중인 클라이언트 B의 요청에 응답함",
+        },
+        received: { en: "its connection was closed", ko: "연결을 닫았습니다" },
+        mistake: "request-cut-off",
+      });
+    }
+    if (!stopping.isOver) return;
+    fail({
+      expected: {
+        en: "stop() waits for the request of client B, which is in flight",
+        ko: "stop()은 처리 중인 클라이언트 B의 요청을 기다림",
+      },
+      received: { en: "it has resolved already", ko: "벌써 끝났습니다" },
+      mistake: await idle.isOpen() ? "clients-kept" : "stop-resolves-early",
+    });
+  };
+  await working();
+  await idle.expectEnd("idle-waits-for-grace");
+  await serving.expectRefused();
+  await working();
+  await busy.answer(call, "answered all the same", "request-cut-off");
+  await busy.expectEnd("clients-kept");
+  await serving.expectStopped(stopping, "waits-whole-grace");
+}, {
+  catches: [
+    "request-cut-off",
+    "clients-kept",
+    "stop-resolves-early",
+    "idle-waits-for-grace",
+    "accepts-after-stop",
+    "waits-whole-grace",
+    "timer-left",
+  ],
+  unhandled: "request-cut-off",
+});
+
+task(3, {
+  en: "stop() lets a reply that is being written arrive whole",
+  ko: "stop()은 쓰고 있는 응답이 모두 도착하게 합니다",
+}, async (context) => {
+  const { learner } = context;
+  const serving = await Serving.start(context);
+  const client = await serving.connect("A");
+  const call = await client.ask("a long story");
+  const reply = "once upon a time, ".repeat(20);
+  await learner.limit({ writeBytes: 1 });
+  await serving.handle.settle(call, { value: reply });
+  const stopping = await serving.stop(LONG_MS);
+  await client.expectReply(reply, "request-cut-off");
+  await client.expectEnd("clients-kept");
+  await serving.expectStopped(stopping, "waits-whole-grace");
+}, { catches: ["request-cut-off"], unhandled: "request-cut-off" });
+
+task(3, {
+  en: "stop() called twice is one ending",
+  ko: "stop()은 두 번 불러도 한 번의 종료입니다",
+}, async (context) => {
+  const { learner } = context;
+  const mistake = "stops-twice";
+  const serving = await Serving.start(context);
+  const busy = await serving.connect("A");
+  const call = await busy.ask("in flight");
+  const first = await serving.stop(LONG_MS);
+  const second = await serving.stop(LONG_MS, { mistake });
+  await learner.rest();
+  expectThat(
+    !second.isOver || first.isOver,
+    { en: "a second stop() waits for the same ending", ko: "두 번째 stop()도 같은 종료를 기다림" },
+    { en: "it has resolved before the first", ko: "첫 번째보다 먼저 끝났습니다" },
+    mistake,
+  );
+  await busy.answer(call, "done", "request-cut-off");
+  await serving.expectStopped(first, "waits-whole-grace");
+  await serving.expectStopped(second, mistake);
+  await serving.expectStopped(await serving.stop(LONG_MS, { mistake }), mistake);
+}, { catches: ["stops-twice"], unhandled: "stops-twice" });
+
+task(3, {
+  en: "stop() waits for nobody who is gone",
+  ko: "stop()은 사라진 클라이언트를 기다리지 않습니다",
+}, async (context) => {
+  const { peers } = context;
+  const mistake = "gone-client-ends-server";
+  const serving = await Serving.start(context);
+  const idle = await peers.connectToReset(serving.addr);
+  const busy = await peers.connectToReset(serving.addr);
+  await busy.send(bytes("in flight\n"));
+  const call = await serving.asked("in flight");
+  await idle.reset();
+  await busy.reset();
+  const stopping = await serving.stop(LONG_MS);
+  await serving.handle.settle(call, { value: "nobody hears this" });
+  await serving.expectStopped(stopping, mistake);
+}, { catches: ["gone-client-ends-server"], unhandled: "gone-client-ends-server" });
+
+task(3, {
+  en: "stop() closes by force what is not done when the grace is over",
+  ko: "stop()은 유예 시간이 지나면 끝나지 않은 것을 강제로 닫습니다",
+}, async (context) => {
+  const { learner } = context;
+  const mistake = "grace-ignored";
+  const serving = await Serving.start(context);
+  const hanging = await serving.connect("A");
+  const hangingCall = await hanging.ask("takes for ever");
+  const deaf = await serving.connect("B");
+  const deafCall = await deaf.ask("tell me everything");
+  await serving.handle.settle(deafCall, { value: "?".repeat(MORE_THAN_FITS) });
+  const stopping = await serving.stop(SHORT_MS);
+  await learner.waitsIn("write", stopping.ended);
+  await serving.expectStopped(stopping, mistake);
+  await hanging.expectEnd(mistake);
+  // The handler is done at last. Its reply goes nowhere, and does no harm there.
+  await serving.handle.settle(hangingCall, { value: "too late" });
+}, {
+  catches: ["grace-ignored", "clients-kept"],
+  unhandled: "gone-client-ends-server",
+  waitsMs: SHORT_MS,
+});
+
+// --- task 4 ---
+
+/** Two connections of the learner's with relay() between them. */
+interface Relayed<A, B> {
+  a: Link<A>;
+  b: Link<B>;
+  ended: Promise<unknown>;
+}
+
+/** Both connections went at the first end of file: by the streams, whose ends close them, or by the learner's code. */
+function closedTooEarly(learner: Learner): string {
+  return learner.saw("streams") ? "streams-close-connection" : "closes-at-first-end";
+}
+
+async function startRelay(context: TestContext): Promise<Relayed<PeerConn, PeerConn>> {
+  const [a, b] = [await link(context), await link(context)];
+  const { learner } = context;
+  const ended = learner.call("relay", [a.conn, b.conn], {
+    mistakeOf: () => closedTooEarly(learner),
+  });
+  return { a, b, ended };
+}
+
+async function expectCarried(
+  { step }: TestContext,
+  { from, to, data, mistake }: {
+    from: PeerConn;
+    to: PeerConn;
+    data: Uint8Array;
+    mistake: string;
+  },
+): Promise<void> {
+  await step(
+    { en: `${escapeBytes(data)} is carried on`, ko: `${escapeBytes(data)} 가 전달됨` },
+    async () => {
+      await from.send(data);
+      await to.expect(data, mistake);
+    },
+    mistake,
+  );
+}
+
+async function expectCounts(
+  { step, learner }: TestContext,
+  { a, b, ended }: Relayed<unknown, unknown>,
+  aToB: number,
+  bToA: number,
+): Promise<void> {
+  const value = await step(
+    {
+      en: "relay() ends when both directions have ended",
+      ko: "두 방향이 모두 끝나면 relay()가 끝남",
+    },
+    () => ended,
+    "not-closed-at-end",
+  ) as { aToB?: unknown; bToA?: unknown } | undefined;
+  const swapped = value?.aToB === bToA && value?.bToA === aToB && aToB !== bToA;
+  const mistake = swapped ? "counts-swapped" : undefined;
+  expectEqual(value?.aToB, aToB, { what: same("aToB"), mistake });
+  expectEqual(value?.bToA, bToA, { what: same("bToA"), mistake });
+  for (const { conn } of [a, b]) await expectClosed(learner, conn, "not-closed-at-end");
+}
+
+task(4, {
+  en: "relay() carries both ways at once, as the two sides please",
+  ko: "relay()는 두 방향을 동시에, 양쪽이 보내는 대로 중계합니다",
+}, async (context) => {
+  const relayed = await startRelay(context);
+  const [pa, pb] = [relayed.a.peer, relayed.b.peer];
+  const mistake = "one-direction-first";
+  const turns: [PeerConn, PeerConn, string][] = [
+    [pa, pb, "first question"],
+    [pa, pb, "second question"],
+    [pb, pa, "answer"],
+    [pa, pb, "third question"],
+    [pb, pa, "last answer"],
+  ];
+  for (const [from, to, text] of turns) {
+    await expectCarried(context, { from, to, data: bytes(text), mistake });
+  }
+  await context.step(
+    { en: "each side can end its own direction", ko: "양쪽이 저마다 자기 방향을 끝낼 수 있음" },
+    async () => {
+      await pb.closeWrite();
+      await pa.closeWrite();
+    },
+    closedTooEarly(context.learner),
+  );
+  await expectCounts(context, relayed, 43, 17);
+}, {
+  catches: [
+    "one-direction-first",
+    "closes-at-first-end",
+    "streams-close-connection",
+    "counts-swapped",
+    "not-closed-at-end",
+  ],
+});
+
+for (const first of ["a", "b"] as const) {
+  task(4, {
+    en: `relay() hands the end of ${first} on, and lets the other direction go on`,
+    ko: `relay()는 ${first} 쪽의 끝을 전하고, 반대 방향은 계속합니다`,
+  }, async (context) => {
+    const { step } = context;
+    const relayed = await startRelay(context);
+    const { a, b } = relayed;
+    const [early, late] = first === "a" ? [a.peer, b.peer] : [b.peer, a.peer];
+    await expectCarried(context, {
+      from: early,
+      to: late,
+      data: bytes("request"),
+      mistake: "one-direction-first",
+    });
+    const end = async (from: PeerConn, to: PeerConn) => {
+      await from.closeWrite();
+      const what: Text = {
+        en: "an end of file on one side arrives on the other",
+        ko: "한쪽의 파일 끝(end of file)이 다른 쪽에 도착함",
+      };
+      await step(what, () => to.expectEnd(what), "half-close-not-handed-on");
+    };
+    await end(early, late);
+    await expectCarried(context, {
+      from: late,
+      to: early,
+      data: bytes("reply"),
+      mistake: closedTooEarly(context.learner),
+    });
+    await end(late, early);
+    const [sent, received] = first === "a" ? [7, 5] : [5, 7];
+    await expectCounts(context, relayed, sent, received);
+  }, {
+    catches: [
+      "half-close-not-handed-on",
+      "closes-at-first-end",
+      "streams-close-connection",
+      "not-closed-at-end",
+      "counts-swapped",
+    ],
+    unhandled: "closes-at-first-end",
+  });
+}
+
+task(4, {
+  en: "relay() carries every byte when write() takes only some",
+  ko: "relay()는 write()가 일부만 받아도 모든 바이트를 중계합니다",
+}, async (context) => {
+  const { learner, random, step } = context;
+  await learner.limit({ readBytes: 10, writeBytes: 3 });
+  const relayed = await startRelay(context);
+  const [pa, pb] = [relayed.a.peer, relayed.b.peer];
+  const [up, down] = [random.bytes(40), random.bytes(60)];
+  await pa.send(up);
+  await pb.send(down);
+  await Promise.all([pa.closeWrite(), pb.closeWrite()]);
+  for (const [peer, data] of [[pb, up], [pa, down]] as const) {
+    const received = await step(
+      { en: "all bytes and the end arrive", ko: "모든 바이트와 끝이 도착함" },
+      () => peer.receive(data.length + 1),
+      "half-close-not-handed-on",
+    );
+    await learner.rest();
+    const isPart = received.length < data.length &&
+      received.every((byte, i) => byte === data[i]);
+    expectBytes(received, data, isPart ? closedTooEarly(learner) : "short-write");
+  }
+  await expectCounts(context, relayed, up.length, down.length);
+}, { catches: ["short-write", "closes-at-first-end", "streams-close-connection"] });
+
+for (const gone of ["a", "b"] as const) {
+  task(4, {
+    en: `relay() closes both when ${gone} is reset`,
+    ko: `relay()는 ${gone} 쪽이 리셋되면 둘 다 닫습니다`,
+  }, async (context) => {
+    const { learner, step } = context;
+    const mistake = "reset-leaves-other";
+    const [lost, left] = [await resetLink(context), await link(context)];
+    const [a, b] = gone === "a" ? [lost, left] : [left, lost];
+    const ended = learner.ends("relay", [a.conn, b.conn]);
+    await lost.peer.send(bytes("last words"));
+    await step(
+      { en: "what came before the reset is carried on", ko: "리셋 전에 온 것은 전달됨" },
+      () => left.peer.expect(bytes("last words"), "one-direction-first"),
+      "one-direction-first",
+    );
+    await lost.peer.reset();
+    await step(
+      { en: `relay() ends when ${gone} is reset`, ko: `${gone} 쪽이 리셋되면 relay()가 끝남` },
+      () => ended,
+      mistake,
+    );
+    for (const { conn } of [lost, left]) {
+      await expectClosed(learner, conn, mistake, {
+        en: `both connections are closed when ${gone} was reset`,
+        ko: `${gone} 쪽이 리셋되면 두 연결이 모두 닫힘`,
+      });
+    }
+  }, { catches: ["reset-leaves-other"], unhandled: "reset-leaves-other" });
+}
+
+// --- task 5 ---
+
+/** The result of sendUntilGone(), which tells what the kernel took. */
+async function expectResult(
+  { learner, step }: TestContext,
+  { conn, ended, reason }: { conn: Remote; ended: Promise<unknown>; reason: string },
+): Promise<void> {
+  const expected: Text = {
+    en: `sendUntilGone() resolves with reason "${reason}"`,
+    ko: `sendUntilGone()이 reason "${reason}" 으로 끝남`,
+  };
+  const value = await step(expected, () => ended) as
+    | { sent?: unknown; reason?: unknown }
+    | undefined;
+  expectEqual(value?.reason as string, reason, { what: same("reason") });
+  const taken = total(learner, "write", conn);
+  expectEqual(value?.sent, taken, {
+    what: { en: "sent, the bytes that the kernel took", ko: "커널이 받은 바이트 수 sent" },
+    mistake: "unsent-counted",
+  });
+  await expectClosed(learner, conn, "connection-leaked");
+}
+
+function goneMistake({ classes }: WireError): string | undefined {
+  const gone = ["BrokenPipe", "ConnectionReset"].some((name) => classes.includes(name));
+  return gone ? "gone-is-a-crash" : undefined;
+}
+
+/** Whether a write of that connection has failed already. */
+function writeFailed({ events }: Learner, conn: Remote): boolean {
+  return events.some((e) => e.event === "write" && e.resource === conn.resource && e.error);
+}
+
+/** Fails if the learner's code went on writing after the peer was found to be gone. */
+function expectNoMoreWrites({ events }: Learner, conn: Remote): void {
+  const failed = events.filter((e) =>
+    e.event === "write" && e.resource === conn.resource && e.error
+  );
+  expectThat(
+    failed.length < 2,
+    { en: "nothing is written once the peer is gone", ko: "상대가 떠난 뒤에는 쓰지 않음" },
+    {
+      en: `${failed.length} writes failed`,
+      ko: `실패한 쓰기가 ${failed.length}번입니다`,
+    },
+    "keeps-sending",
+  );
+}
+
+task(5, {
+  en: "sendUntilGone() sends every chunk whole, and closes",
+  ko: "sendUntilGone()은 모든 조각을 빠짐없이 보내고 닫습니다",
+}, async (context) => {
+  const { learner, random, step } = context;
+  await learner.limit({ writeBytes: 3 });
+  const { conn, peer } = await link(context);
+  const chunks = [random.bytes(10), new Uint8Array(0), random.bytes(5)];
+  const ended = learner.call("sendUntilGone", [conn, chunks]);
+  const received = await step(
+    { en: "all chunks arrive, and then the end", ko: "모든 조각이, 그리고 끝이 도착함" },
+    () => peer.receive(16),
+    "connection-leaked",
+  );
+  // An error of the call says more than what it left unsent.
+  await learner.rest();
+  expectBytes(received, Uint8Array.from(chunks.flatMap((chunk) => [...chunk])), "short-write");
+  await expectResult(context, { conn, ended, reason: "finished" });
+}, { catches: ["short-write", "connection-leaked", "unsent-counted"] });
+
+task(5, {
+  en: "sendUntilGone() takes a chunk when the one before is written",
+  ko: "sendUntilGone()은 앞의 조각을 다 쓴 뒤에 다음 조각을 가져옵니다",
+}, async (context) => {
+  const { learner, step } = context;
+  await learner.limit({ writeBytes: 3 });
+  const { conn, peer } = await link(context);
+  const { feed, calls } = await learner.feed();
+  const ended = learner.call("sendUntilGone", [conn, feed]);
+  let sent = 0;
+  for (const text of ["a first chunk", "a second chunk", undefined]) {
+    const { call } = await step(
+      { en: "the next chunk is asked for", ko: "다음 조각을 가져감" },
+      () => calls.next(),
+    );
+    expectThat(
+      total(learner, "write", conn) >= sent,
+      { en: "the chunk before is written whole by then", ko: "그 전에 앞의 조각을 모두 씀" },
+      {
+        en: `${total(learner, "write", conn)} of ${sent} bytes are written`,
+        ko: `${sent}바이트 중 ${total(learner, "write", conn)}바이트만 썼습니다`,
+      },
+      "short-write",
+    );
+    if (text === undefined) {
+      await calls.settle(call, { value: { done: true, value: undefined } });
+    } else {
+      await calls.settle(call, { value: { done: false, value: bytes(text) } });
+      sent += text.length;
+      await step(
+        { en: "the chunk arrives whole", ko: "조각이 빠짐없이 도착함" },
+        () => peer.expect(bytes(text), "short-write"),
+        "short-write",
+      );
+    }
+  }
+  await expectResult(context, { conn, ended, reason: "finished" });
+}, { catches: ["short-write", "connection-leaked", "unsent-counted"] });
+
+/** Gives sendUntilGone() what it asks for until it ends; `give` makes each chunk. */
+async function feedUntilGone(
+  context: TestContext,
+  { conn, prepare, give }: {
+    conn: Remote;
+    prepare?: () => Promise<void>;
+    give: (ended: Promise<unknown>, settle: (chunk: unknown) => Promise<void>) => Promise<void>;
+  },
+): Promise<void> {
+  const { learner, step } = context;
+  const { feed, calls } = await learner.feed();
+  const ended = learner.call("sendUntilGone", [conn, feed], { mistakeOf: goneMistake });
+  await prepare?.();
+  let returned = false;
+  const expected: Text = {
+    en: 'sendUntilGone() resolves with reason "gone" when the peer has left',
+    ko: '상대가 떠나면 sendUntilGone()이 reason "gone" 으로 끝남',
+  };
+  for (;;) {
+    const asked = await step(
+      expected,
+      () => Promise.race([calls.next(), ended.then(() => undefined)]),
+    );
+    if (!asked) break;
+    const { call, args } = asked;
+    if (args[0] === "return") {
+      returned = true;
+      await calls.settle(call, { value: { done: true, value: undefined } });
+      continue;
+    }
+    if (writeFailed(learner, conn)) {
+      fail({
+        expected: {
+          en: "no more chunks are asked for once the peer is gone",
+          ko: "상대가 떠난 뒤에는 조각을 더 가져가지 않음",
+        },
+        received: { en: "the next chunk was asked for", ko: "다음 조각을 가져갔습니다" },
+        mistake: "keeps-sending",
+      });
+    }
+    await give(ended, (value) => calls.settle(call, { value: { done: false, value } }));
+  }
+  await expectResult(context, { conn, ended, reason: "gone" });
+  expectThat(
+    returned,
+    {
+      en: "the iterator of the chunks is ended: its return() is called",
+      ko: "조각의 이터레이터(iterator)를 끝냄: return()이 호출됨",
+    },
+    { en: "return() was not called", ko: "return()이 호출되지 않았습니다" },
+    "iterator-left",
+  );
+  expectNoMoreWrites(learner, conn);
+}
+
+const GONE_CATCHES = [
+  "gone-is-a-crash",
+  "keeps-sending",
+  "iterator-left",
+  "unsent-counted",
+  "connection-leaked",
+];
+
+task(5, {
+  en: "sendUntilGone() ends when the peer has closed",
+  ko: "sendUntilGone()은 상대가 닫으면 끝납니다",
+}, async (context) => {
+  const { conn, peer } = await link(context);
+  // The first write after it still succeeds: the kernel does not know better yet.
+  await feedUntilGone(context, {
+    conn,
+    prepare: () => Promise.resolve(peer.close()),
+    give: (_, settle) => settle(bytes("ten bytes.")),
+  });
+}, { catches: GONE_CATCHES });
+
+task(5, {
+  en: "sendUntilGone() ends when the peer resets in the middle of a chunk",
+  ko: "sendUntilGone()은 조각을 쓰는 중에 상대가 리셋하면 끝납니다",
+}, async (context) => {
+  const { learner, random } = context;
+  const { conn, peer } = await resetLink(context);
+  await feedUntilGone(context, {
+    conn,
+    give: async (ended, settle) => {
+      await settle(new Pattern(random.integer(1, 1_000_000), MORE_THAN_FITS));
+      await learner.waitsIn("write", ended);
+      await peer.reset();
+    },
+  });
+}, { catches: GONE_CATCHES });
+
+task(5, {
+  en: "sendUntilGone() ends when the peer had reset before",
+  ko: "sendUntilGone()은 상대가 먼저 리셋했으면 곧바로 끝납니다",
+}, async (context) => {
+  const { learner } = context;
+  const { conn, peer } = await resetLink(context);
+  await peer.reset();
+  const chunks = ["one", "two", "three"].map(bytes);
+  const ended = learner.call("sendUntilGone", [conn, chunks], { mistakeOf: goneMistake });
+  await expectResult(context, { conn, ended, reason: "gone" });
+  expectNoMoreWrites(learner, conn);
+}, { catches: GONE_CATCHES.filter((id) => id !== "iterator-left") });
+
+task(5, {
+  en: "sendUntilGone() lets an error of the chunks' source through, and closes",
+  ko: "sendUntilGone()은 조각을 만드는 쪽의 오류를 전달하고 닫습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const { conn, peer } = await link(context);
+  const { feed, calls } = await learner.feed();
+  const message = "the disk is full";
+  const expected: Text = {
+    en: `the error of the source surfaces: "${message}"`,
+    ko: `조각을 만드는 쪽의 오류가 전달됨: "${message}"`,
+  };
+  const failed = learner.throws("sendUntilGone", [conn, feed], {
+    expected,
+    mistake: "every-error-is-gone",
+  });
+  const next = () =>
+    step({ en: "the next chunk is asked for", ko: "다음 조각을 가져감" }, () => calls.next());
+  await calls.settle((await next()).call, { value: { done: false, value: bytes("a chunk") } });
+  await calls.settle((await next()).call, { throws: message });
+  // Whoever ends the iterator of a source that has failed may do so.
+  calls.next()
+    .then(({ call }) => calls.settle(call, { value: { done: true, value: undefined } }))
+    .catch(() => {});
+  const error = await step(expected, () => failed);
+  expectMessage(error, message, expected, "every-error-is-gone");
+  await expectClosed(learner, conn, "connection-leaked", {
+    en: "the connection is closed when the source fails",
+    ko: "조각을 만드는 쪽이 실패하면 연결이 닫힘",
+  });
+  await peer.expect(bytes("a chunk"));
+}, { catches: ["every-error-is-gone", "connection-leaked"] });
+
+// --- task 6 ---
+
+/** The exercise as a program, and where it listens. */
+interface Started {
+  program: Program;
+  addr: Endpoint;
+}
+
+async function startProgram({ program: start }: TestContext): Promise<Started> {
+  const program = start();
+  const expected: Text = {
+    en: "the program prints: Listening on 127.0.0.1:PORT",
+    ko: "프로그램의 출력: Listening on 127.0.0.1:PORT",
+  };
+  const port = await program.line((line) => {
+    if (!/listening/i.test(line)) return undefined;
+    const [, port] = /^Listening on 127\.0\.0\.1:(\d+)$/.exec(line) ?? [];
+    if (port === undefined || Number(port) === 0) {
+      fail({ expected, received: JSON.stringify(line), mistake: "prints-wrong-port" });
+    }
+    return Number(port);
+  }, { expected, mistake: "prints-nothing" });
+  return { program, addr: { hostname: "127.0.0.1", port } };
+}
+
+async function connectTo({ peers, step }: TestContext, { addr }: Started): Promise<PeerConn> {
+  return await step(
+    {
+      en: "a client can connect to the printed port",
+      ko: "출력된 포트에 클라이언트가 연결할 수 있음",
+    },
+    () => peers.connect(addr),
+    "prints-wrong-port",
+  );
+}
+
+async function expectAnswer(
+  { program }: Started,
+  peer: PeerConn,
+  line: string,
+): Promise<void> {
+  const reply = bytes(`${line.toUpperCase()}\n`);
+  await peer.send(bytes(`${line}\n`));
+  const expected: Text = {
+    en: `the reply ${escapeBytes(reply)}`,
+    ko: `응답 ${escapeBytes(reply)}`,
+  };
+  await program.during(peer.expect(reply), { expected });
+}
+
+/** Waits until an idle client is let go: by then the first signal has been dealt with. */
+async function expectLetGo({ program }: Started, peer: PeerConn): Promise<void> {
+  const what: Text = {
+    en: "after the signal an idle client sees the end of file",
+    ko: "시그널 뒤에 쉬고 있던 클라이언트가 파일 끝을 봄",
+  };
+  await program.during(peer.expectEnd(what), { expected: what, mistake: "never-exits" });
+}
+
+/** Fails unless the program ended by itself, with that status. */
+function expectStatus(
+  end: ChildEnd,
+  status: number,
+  { expected, mistake }: { expected: Text; mistake: string },
+): void {
+  const right = end.code === status && !end.signal;
+  expectThat(right, expected, showEnd(end), mistake);
+}
+
+type SignalName = "SIGINT" | "SIGTERM";
+
+/** The program was ended by a signal. Which of the two end it that way, when nothing else went on before? */
+async function signalMistake(context: TestContext): Promise<string> {
+  const signals = await Promise.all((["SIGINT", "SIGTERM"] as const).map(async (name) => {
+    const { program } = await startProgram(context);
+    program.signal(name);
+    return (await program.exit({ expected: ends(name), mistake: "never-exits" })).signal;
+  }));
+  const killed = signals.filter((signal) => signal !== null).length;
+  return ["second-signal-ignored", "one-signal-only", "signal-ignored"][killed]!;
+}
+
+function ends(name: SignalName): Text {
+  return {
+    en: `the program ends with status 0 after ${name}`,
+    ko: `${name} 뒤에 프로그램이 종료 상태 0으로 끝남`,
+  };
+}
+
+async function expectCleanEnd(
+  context: TestContext,
+  { program, addr }: Started,
+  name: SignalName,
+): Promise<void> {
+  const end = await program.exit({ expected: ends(name), mistake: "never-exits" });
+  const mistake = end.signal ? await signalMistake(context) : "wrong-exit-status";
+  expectStatus(end, 0, { expected: ends(name), mistake });
+  await expectFree(addr);
+}
+
+const SIGNAL_CATCHES = [
+  "prints-nothing",
+  "prints-wrong-port",
+  "signal-ignored",
+  "one-signal-only",
+  "never-exits",
+  "wrong-exit-status",
+];
+
+/** The deadline of a test that runs programs: each step of theirs has a limit of its own. */
+const LONGEST_MS = 10_000;
+
+/** Signals can be sent to a process, as far as Deno knows how. */
+const hasSignals = Deno.build.os !== "windows";
+
+task(6, {
+  en: "main() prints its port, answers in upper case, and ends on SIGINT",
+  ko: "main()은 포트를 출력하고, 대문자로 응답하고, SIGINT에 끝납니다",
+}, async (context) => {
+  const started = await startProgram(context);
+  const client = await connectTo(context, started);
+  for (const line of ["hello", "한글 and straße"]) await expectAnswer(started, client, line);
+  if (!hasSignals) return;
+  started.program.signal("SIGINT");
+  await expectLetGo(started, client);
+  await expectCleanEnd(context, started, "SIGINT");
+}, { catches: SIGNAL_CATCHES, deadlineMs: LONGEST_MS });
+
+/** In upper case three times as many bytes: more than the kernel takes, from a request that it does take. */
+const LONG_LINE = "ΐ".repeat(720_000);
+const LONG_REPLY = bytes(`${LONG_LINE.toUpperCase()}\n`);
+
+/** A client whose reply is being written, since it does not read on, and one that is idle. */
+async function withReplyInFlight(
+  context: TestContext,
+): Promise<{ started: Started; reading: PeerConn; idle: PeerConn }> {
+  const started = await startProgram(context);
+  const idle = await connectTo(context, started);
+  await expectAnswer(started, idle, "hello");
+  const reading = await connectTo(context, started);
+  await reading.send(bytes(`${LONG_LINE}\n`));
+  await context.step(
+    { en: "the first byte of a long reply arrives", ko: "긴 응답의 첫 바이트가 도착함" },
+    () => reading.expect(LONG_REPLY.subarray(0, 1)),
+  );
+  return { started, reading, idle };
+}
+
+if (hasSignals) {
+  task(6, {
+    en: "main() lets a reply in flight arrive whole after SIGTERM",
+    ko: "main()은 SIGTERM을 받아도 보내던 응답을 끝까지 보냅니다",
+  }, async (context) => {
+    const { started, reading, idle } = await withReplyInFlight(context);
+    const { program } = started;
+    program.signal("SIGTERM");
+    await expectLetGo(started, idle);
+    const received = await reading.receive(LONG_REPLY.length);
+    if (received.length < LONG_REPLY.length - 1) {
+      const end = await program.exit({ expected: ends("SIGTERM"), mistake: "never-exits" });
+      fail({
+        expected: {
+          en: `the reply in flight arrives whole: ${LONG_REPLY.length} bytes`,
+          ko: `보내던 응답이 모두 도착함: ${LONG_REPLY.length}바이트`,
+        },
+        received: {
+          en: `${received.length + 1} bytes, then the end`,
+          ko: `${received.length + 1}바이트, 그리고 끝`,
+        },
+        mistake: end.signal ? await signalMistake(context) : "exit-mid-reply",
+      });
+    }
+    expectBytes(received, LONG_REPLY.subarray(1));
+    await expectCleanEnd(context, started, "SIGTERM");
+  }, { catches: [...SIGNAL_CATCHES, "exit-mid-reply"], deadlineMs: LONGEST_MS });
+
+  task(6, {
+    en: "main() ends at once, with status 130, on a second signal",
+    ko: "main()은 두 번째 시그널에 곧바로 종료 상태 130으로 끝납니다",
+  }, async (context) => {
+    const { started, idle } = await withReplyInFlight(context);
+    const { program } = started;
+    program.signal("SIGINT");
+    await expectLetGo(started, idle);
+    const endsAtFirst = program.isEnding;
+    program.signal("SIGTERM");
+    const expected: Text = {
+      en: "the program ends at once, with status 130, on a second signal",
+      ko: "두 번째 시그널에 프로그램이 곧바로 종료 상태 130으로 끝남",
+    };
+    const end = await program.exit({ expected, mistake: "second-signal-ignored" });
+    expectStatus(end, 130, {
+      expected,
+      mistake: end.signal
+        ? await signalMistake(context)
+        : endsAtFirst
+        ? "exit-mid-reply"
+        : "wrong-exit-status",
+    });
+    await expectFree(started.addr);
+  }, {
+    catches: [...SIGNAL_CATCHES, "second-signal-ignored", "exit-mid-reply"],
+    deadlineMs: LONGEST_MS,
+  });
+}
