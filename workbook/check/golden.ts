@@ -85,9 +85,9 @@ export function withoutSteps(text: string): string {
     return !isStep;
   });
   // How often a loop printed before it was stopped is no matter either.
-  const text = lines.join("\n").replace(/(?<=… \()\d+/g, "N");
+  const plain = lines.join("\n").replace(/(?<=… \()\d+/g, "N");
   // Nor how many of millions of bytes were on their way: that depends on the kernel's buffers.
-  const rest = text.replace(/\d{7,}(?= ?(?:bytes|바이트))/g, "SIZE");
+  const rest = plain.replace(/\d{7,}(?= ?(?:bytes|바이트))/g, "SIZE");
   const seen = new Map<string, string>();
   return rest.replace(/PORT\d+/g, (name) => {
     const anew = seen.get(name) ?? `PORT${seen.size + 1}`;
