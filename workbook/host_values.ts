@@ -23,9 +23,10 @@ const prototypeOf = Object.getPrototypeOf;
 const plainPrototype = Object.prototype;
 const inspect = Deno.inspect;
 const isFinite = Number.isFinite;
-const btoaOriginal = btoa;
-const atobOriginal = atob;
-const fromCharCode = String.fromCharCode;
+const encodeBase64 = Function.prototype.call.bind(Uint8Array.prototype.toBase64) as (
+  bytes: Uint8Array,
+) => string;
+const decodeBase64 = Uint8Array.fromBase64.bind(Uint8Array);
 
 const held = new Map<string, unknown>();
 const handleOf = new WeakMap<object, string>();
@@ -73,21 +74,14 @@ export function holding(handle: string): unknown {
   return held.get(handle);
 }
 
-/** Bytes to base64, in pieces that fit an argument list. */
+/** Bytes to base64. */
 export function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 4096) {
-    text += fromCharCode(...bytes.subarray(i, i + 4096));
-  }
-  return btoaOriginal(text);
+  return encodeBase64(bytes);
 }
 
 /** Base64 to bytes. */
 export function fromBase64(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atobOriginal(base64);
-  const bytes = new bytesClass(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  return bytes;
+  return decodeBase64(base64);
 }
 
 /** Makes `value` fit for JSON. Never throws: what cannot be told is told as text. */

@@ -165,6 +165,18 @@ Deno.test("runSuite() runs the tasks that are asked for, and no others", async (
   assertEquals(report.plan.map(({ task }) => task), [2]);
 });
 
+Deno.test("runSuite() goes on when a promise that no test waits for is rejected", async () => {
+  await using root = await Root.with(`${TASKS}
+task(1, same("forgets"), async () => {
+  Promise.reject(new Error("nobody waits for this"));
+  await new Promise((resolve) => setTimeout(resolve, 10));
+});
+${calls(2)}`);
+  const report = await root.run();
+  assertEquals(report.trouble, undefined);
+  assertEquals([resultOf(report).status, resultOf(report).score], ["pass", 2]);
+});
+
 Deno.test("runSuite() tells the trouble of a suite that throws at its top level", async () => {
   await using root = await Root.with(`${TASKS}${calls(1)} throw new Error("not today");`);
   const report = await root.run();

@@ -24,7 +24,8 @@ export function startFairClock(
   let lastStarved = starvedMs(pid);
   const timer = setInterval(() => {
     const now = performance.now();
-    const starved = starvedMs(pid);
+    // It only grows; of a process that has ended nobody tells.
+    const starved = Math.max(lastStarved, starvedMs(pid));
     counted += Math.max(0, Math.min(now - last, TICK_MS * 1.2) - (starved - lastStarved));
     last = now;
     lastStarved = starved;

@@ -22,28 +22,32 @@ export function socketsOf(pid: number): number {
   return inodesOf(pid).length;
 }
 
-/** Whether process `pid` stands still after SIGSTOP; where the system does not tell, it is taken to. */
+/** Whether process `pid` stands still after SIGSTOP. */
 export function isStopped(pid: number): boolean {
-  if (Deno.build.os !== "linux") return true;
-  try {
-    // The name of the program stands before it in parentheses, and may hold anything.
-    return /\) [Tt] [^)]*$/.test(Deno.readTextFileSync(`/proc/${pid}/stat`));
-  } catch {
-    // The process has ended.
-    return true;
-  }
+  return ["t", "T", ""].includes(statOf(pid).state);
+}
+
+/** Whether process `pid` waits for something to happen. */
+export function isAsleep(pid: number): boolean {
+  return ["S", ""].includes(statOf(pid).state);
 }
 
 /** Whether process `pid` has begun to end: its sockets may be closed before it is gone. */
 export function isEnding(pid: number): boolean {
-  if (Deno.build.os !== "linux") return false;
   const PF_EXITING = 4;
+  return (statOf(pid).flags & PF_EXITING) !== 0;
+}
+
+/** What Linux tells of a process (proc(5), stat). Elsewhere, and of one that is gone, the state is empty. */
+function statOf(pid: number): { state: string; flags: number } {
+  if (Deno.build.os !== "linux") return { state: "", flags: 0 };
   try {
-    // State, five numbers of its family, and the kernel's flags.
-    const [, flags] = /\) \S (?:-?\d+ ){5}(\d+)/.exec(Deno.readTextFileSync(`/proc/${pid}/stat`))!;
-    return (Number(flags) & PF_EXITING) !== 0;
+    // The name of the program stands before it in parentheses, and may hold anything.
+    const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
+    const [state = "", ...numbers] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state, flags: Number(numbers[5]) };
   } catch {
-    return true;
+    return { state: "", flags: 4 };
   }
 }
 

@@ -12,7 +12,7 @@ import { dir, file } from "./exercise.ts";
 import { threw } from "./explain.ts";
 import { fail } from "./failure.ts";
 import { startFairClock } from "./fair_clock.ts";
-import { isEnding } from "./kernel.ts";
+import { isAsleep, isEnding } from "./kernel.ts";
 import { report } from "./report.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -87,6 +87,14 @@ export class Program {
   /** Whether it has ended, or is about to. */
   get isEnding(): boolean {
     return this.end !== undefined || isEnding(this.#process.pid);
+  }
+
+  /** Waits until it has done all that it can do now: it sleeps, or ends. */
+  async comesToRest(): Promise<void> {
+    for (let asleep = 0; asleep < 5 && !this.isEnding;) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      asleep = isAsleep(this.#process.pid) ? asleep + 1 : 0;
+    }
   }
 
   /** All that it printed so far, as far as it is kept. */

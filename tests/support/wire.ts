@@ -56,16 +56,12 @@ export class Pattern {
 
 /** Bytes to base64. */
 export function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (let i = 0; i < bytes.length; i += 8192) {
-    text += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  }
-  return btoa(text);
+  return bytes.toBase64();
 }
 
 /** Base64 to bytes. */
 export function fromBase64(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  return Uint8Array.fromBase64(base64);
 }
 
 /** An argument as the host takes it. */

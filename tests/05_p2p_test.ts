@@ -1,0 +1,1878 @@
+/**
+ * Lesson 5: every node is client and server.
+ *
+ * The other peers are scripted: nodes that speak the wire format of the lesson as each test tells them. Some tests
+ * have two or three processes of the learner's besides.
+ *
+ * @module
+ */
+
+import type { WireError } from "../workbook/protocol.ts";
+import { same, type Text } from "../workbook/text.ts";
+import { bytes, expectBytes } from "./support/bytes.ts";
+import { showError, showValue } from "./support/explain.ts";
+import { expectEqual, expectErrorClass, expectThat } from "./support/expect.ts";
+import { fail, TaskFailure } from "./support/failure.ts";
+import {
+  CHUNK_BYTES,
+  concat,
+  encodeFrame,
+  type Header,
+  lengthPrefix,
+  MAX_FRAME_BYTES,
+  prefixed,
+  type SharedContent,
+  sharedContent,
+} from "./support/frames.ts";
+import type { CallOptions, Endpoint, Learner } from "./support/learner.ts";
+import { isFree, refusing, secondLoopback } from "./support/machine.ts";
+import { type NodeLink, type NodeOptions, ScriptedNode } from "./support/scripted_node.ts";
+import { task, type TestContext } from "./support/suite.ts";
+import { showAddr } from "./support/transcript.ts";
+import { decodeValue, encodeArg, Pattern, type Remote } from "./support/wire.ts";
+
+const MIB = 1024 * 1024;
+/** Short enough to be waited for. */
+const SILENCE_MS = 100;
+
+/** Tells the mistake that a list of peers shows which will not become right by itself. */
+type Judge = (listed: unknown) => string | undefined;
+
+/** What a peer tells of another one. */
+interface Entry {
+  id: string;
+  hostname: string;
+  port: number;
+}
+
+/** A message that came. */
+interface Message {
+  from: string;
+  body: Uint8Array;
+}
+
+/** A peer that the learner's code has made, in one of its processes. */
+class LearnerPeer {
+  #messages: Remote | undefined;
+
+  constructor(
+    readonly context: TestContext,
+    readonly learner: Learner,
+    readonly remote: Remote,
+    readonly id: string,
+    readonly addr: Endpoint,
+  ) {}
+
+  get entry(): Entry {
+    return { id: this.id, ...this.addr };
+  }
+
+  #method(name: string, args: unknown[], options: CallOptions = {}): Promise<unknown> {
+    const expected: Text = {
+      en: `${name}() resolves`,
+      ko: `${name}() 호출이 끝남`,
+    };
+    return this.context.step(
+      options.expected ?? expected,
+      () => this.learner.method(this.remote, name, args, { expected, ...options }),
+      options.mistake,
+    );
+  }
+
+  /** Calls connect() and checks the id that it gives. */
+  async connect(to: Endpoint, id: string, mistake?: string): Promise<void> {
+    const { hostname, port } = to;
+    const expected: Text = {
+      en: `connect() resolves to ${showValue(id)}`,
+      ko: `connect() 호출의 결과가 ${showValue(id)}`,
+    };
+    const options = { expected, ...(mistake && { mistake }) };
+    const value = await this.context.step(
+      expected,
+      () => this.learner.method(this.remote, "connect", [{ hostname, port }], options),
+      mistake ?? "waits-to-read-first",
+    );
+    if (value !== id) fail({ expected, received: showValue(value), mistake });
+  }
+
+  /** Calls a method that may end either way: gives its error, or undefined. */
+  async ends(name: string, args: unknown[]): Promise<WireError | undefined> {
+    const { handle } = this.remote;
+    const answer = await this.learner.order({
+      op: "method",
+      handle,
+      name,
+      args: args.map(encodeArg),
+    });
+    if (answer.ok) return undefined;
+    if (answer.error.message.startsWith("Not implemented")) {
+      fail({ kind: "missing", received: showError(answer.error) });
+    }
+    return answer.error;
+  }
+
+  /** Calls a method that has to reject. */
+  async rejects(
+    name: string,
+    args: unknown[],
+    { expected, mistake, className }: { expected: Text; mistake?: string; className?: string },
+  ): Promise<void> {
+    const error = await this.context.step(expected, () => this.ends(name, args), mistake);
+    if (!error) {
+      fail({
+        expected,
+        received: { en: `${name}() resolved`, ko: `${name}() 호출이 오류 없이 끝났습니다` },
+        mistake,
+      });
+    }
+    if (className) expectErrorClass(error, className, expected, mistake);
+  }
+
+  send(id: string, body: Uint8Array | Pattern, mistake?: string): Promise<unknown> {
+    return this.#method("send", [id, body], mistake ? { mistake } : {});
+  }
+
+  broadcast(body: Uint8Array | Pattern, mistake?: string): Promise<unknown> {
+    return this.#method("broadcast", [body], mistake ? { mistake } : {});
+  }
+
+  async share(content: Uint8Array): Promise<unknown> {
+    return await this.#method("share", [content]);
+  }
+
+  async fetch(content: SharedContent, mistake?: string): Promise<void> {
+    const value = await this.#method("fetch", [content.hash], {
+      expected: {
+        en: `fetch() resolves to the ${content.bytes.length} bytes`,
+        ko: `fetch() 호출의 결과가 그 ${content.bytes.length}바이트`,
+      },
+      ...(mistake && { mistake }),
+    });
+    expectBytes(bytesOf(value, "fetch()"), content.bytes, mistake);
+  }
+
+  /** What peers() tells. */
+  async peers(): Promise<unknown> {
+    return await this.learner.method(this.remote, "peers");
+  }
+
+  /** Waits until peers() tells exactly these, with the addresses where they listen. */
+  async expectPeers(
+    entries: Entry[],
+    told: string | Judge | { mistake?: string; judge?: Judge } = {},
+    hang?: string,
+  ): Promise<void> {
+    const { mistake, judge = wrongPort(entries) } = typeof told === "string"
+      ? { mistake: told }
+      : typeof told === "function"
+      ? { judge: told, mistake: hang }
+      : told;
+    const sorted = entries.toSorted((a, b) => a.id < b.id ? -1 : 1);
+    const expected: Text = {
+      en: `peers() of ${this.id}: ${showEntries(sorted)}`,
+      ko: `${this.id}의 peers(): ${showEntries(sorted)}`,
+    };
+    await this.#listed(expected, (listed) => sameEntries(listed, sorted), mistake, judge);
+  }
+
+  /** Waits until peers() tells exactly these ids. */
+  async expectIds(ids: string[], mistake?: string, judge?: Judge): Promise<void> {
+    const sorted = ids.toSorted();
+    const expected: Text = {
+      en: `peers() of ${this.id}: [${sorted.join(", ")}]`,
+      ko: `${this.id}의 peers(): [${sorted.join(", ")}]`,
+    };
+    const isRight = (listed: unknown) =>
+      Array.isArray(listed) && listed.map((one) => one?.id).join() === sorted.join();
+    await this.#listed(expected, isRight, mistake, judge);
+  }
+
+  async #listed(
+    expected: Text,
+    isRight: (listed: unknown) => boolean,
+    mistake: string | undefined,
+    judge: Judge | undefined,
+  ): Promise<void> {
+    let listed: unknown;
+    const received = () => same(showEntries(listed));
+    await this.context.step(
+      expected,
+      async () => {
+        for (;;) {
+          listed = await this.peers();
+          if (isRight(listed)) return;
+          const wrong = judge?.(listed);
+          if (wrong) fail({ expected, received: received(), mistake: wrong });
+          await this.learner.rest();
+        }
+      },
+      mistake,
+      received,
+    );
+  }
+
+  /** The next message that its application reads. */
+  async message(
+    expected: { from: string; body: Uint8Array },
+    mistake?: string,
+  ): Promise<void> {
+    const { from, body } = expected;
+    const what: Text = {
+      en: `${this.id} reads a message of ${body.length} bytes from ${from}`,
+      ko: `${this.id}이(가) ${from}의 ${body.length}바이트 메시지를 읽음`,
+    };
+    const { value, done } = await this.context.step(what, async () => {
+      this.#messages ??= await this.learner.iterate(this.remote, "messages");
+      return await this.learner.next(this.#messages);
+    }, mistake);
+    const message = value as Message | null | undefined;
+    if (done || typeof message !== "object" || message === null) {
+      const ended: Text = { en: "the iteration has ended", ko: "반복이 끝났습니다" };
+      fail({ expected: what, received: done ? ended : showValue(value), mistake });
+    }
+    expectEqual(message.from, from, { what: { en: "from", ko: "from" }, mistake });
+    expectBytes(bytesOf(message.body, "body"), body, mistake);
+  }
+
+  /** Waits for the end of the iteration. */
+  async expectNoMoreMessages(mistake?: string): Promise<void> {
+    const expected: Text = {
+      en: "the iteration of messages ends when the peer is closed",
+      ko: "피어가 닫히면 messages의 반복이 끝남",
+    };
+    const { value, done } = await this.context.step(expected, async () => {
+      this.#messages ??= await this.learner.iterate(this.remote, "messages");
+      return await this.learner.next(this.#messages);
+    }, mistake);
+    if (!done) fail({ expected, received: showValue(value), mistake });
+  }
+
+  close(mistake?: string): Promise<unknown> {
+    return this.#method("close", [], mistake ? { mistake } : {});
+  }
+}
+
+function bytesOf(value: unknown, what: string): Uint8Array {
+  if (value instanceof Uint8Array) return value;
+  fail({
+    expected: { en: `${what} is a Uint8Array`, ko: `${what} 값은 Uint8Array` },
+    received: showValue(value),
+  });
+}
+
+function sameEntries(listed: unknown, entries: Entry[]): boolean {
+  return Array.isArray(listed) && listed.length === entries.length &&
+    entries.every(({ id, hostname, port }, i) =>
+      listed[i]?.id === id && listed[i]?.hostname === hostname && listed[i]?.port === port
+    );
+}
+
+function showEntries(listed: unknown): string {
+  if (!Array.isArray(listed)) return showValue(listed);
+  const shown = listed.map((entry) => `${entry?.id} ${entry?.hostname}:${entry?.port}`);
+  return `[${shown.join(", ")}]`;
+}
+
+/** A listed peer whose port is not the one where it listens. */
+function wrongPort(entries: Entry[]): Judge {
+  return (listed) =>
+    Array.isArray(listed) &&
+      listed.some((one) => entries.some(({ id, port }) => one?.id === id && one?.port !== port))
+      ? "ephemeral-identity"
+      : undefined;
+}
+
+/** Makes a peer of the learner's. */
+async function createPeer(
+  context: TestContext,
+  options: { id: string; hostname?: string; silenceMs?: number },
+  learner = context.learner,
+): Promise<LearnerPeer> {
+  const remote = await learner.call("createPeer", [options], { hold: true })
+    .catch((error) => {
+      // Refused by permission, under the name that lesson 1 has for it.
+      const everywhere = error instanceof TaskFailure && error.facts.mistake === "every-interface";
+      if (everywhere) error.facts.mistake = "listens-everywhere";
+      throw error;
+    }) as Remote;
+  const addr = await learner.get(remote, "addr") as Partial<Endpoint> | undefined;
+  if (typeof addr?.port !== "number" || typeof addr.hostname !== "string" || addr.port === 0) {
+    fail({
+      expected: {
+        en: "addr with the hostname and the port where the peer listens",
+        ko: "addr에는 피어가 듣는 hostname과 port가 있음",
+      },
+      received: showValue(addr),
+    });
+  }
+  const { hostname, port } = addr as Endpoint;
+  return new LearnerPeer(context, learner, remote, options.id, { hostname, port });
+}
+
+/** A node that has dialled the learner's peer and is linked with it. */
+async function linkedNode(
+  context: TestContext,
+  peer: LearnerPeer,
+  id: string,
+  options: NodeOptions = {},
+  mistake?: string,
+): Promise<{ node: ScriptedNode; link: NodeLink }> {
+  const node = new ScriptedNode(context, id, options);
+  const link = await node.dial(peer.addr);
+  await isLinked(link, mistake);
+  return { node, link };
+}
+
+/** Waits until the learner's end has made a link of the connection: its list says so. */
+async function isLinked(link: NodeLink, mistake?: string): Promise<void> {
+  const { id } = link.node;
+  await link.next("hello", {
+    expected: { en: `${id} is greeted with a hello`, ko: `${id}이(가) hello로 인사를 받음` },
+    mistake,
+  });
+  await link.next("peers", {
+    expected: {
+      en: `${id} is linked and receives the list of peers`,
+      ko: `${id}이(가) 링크되어 피어 목록을 받음`,
+    },
+    mistake,
+  });
+}
+
+/** Fails unless both directions of the link work. */
+async function talk(peer: LearnerPeer, link: NodeLink, mistake?: string): Promise<void> {
+  const { id } = link.node;
+  const [there, back] = [bytes(`to ${id}`), bytes(`from ${id}`)];
+  await peer.send(id, there, mistake);
+  const frame = await link.next("message", { mistake });
+  expectBytes(frame.body, there, mistake);
+  link.send({ type: "message" }, back);
+  await peer.message({ from: id, body: back }, mistake);
+}
+
+// --- task 1 ---
+
+task(1, {
+  en: "createPeer() listens on 127.0.0.1, on a port that the OS chooses",
+  ko: "createPeer()는 127.0.0.1에서 OS가 고른 포트로 듣습니다",
+}, async (context) => {
+  const { learner } = context;
+  const peers = [
+    await createPeer(context, { id: "alice" }),
+    await createPeer(context, { id: "bob", hostname: secondLoopback }),
+  ];
+  const expected = ["127.0.0.1", secondLoopback];
+  for (const [i, peer] of peers.entries()) {
+    const what: Text = { en: "addr.hostname", ko: "addr.hostname" };
+    expectEqual(peer.addr.hostname, expected[i]!, { what, mistake: "listens-everywhere" });
+    expectEqual(await learner.get(peer.remote, "id") as string, peer.id, { what: same("id") });
+    await peer.expectPeers([]);
+  }
+  for (const { event, addr } of learner.events) {
+    if (event !== "listen") continue;
+    expectThat(
+      addr?.hostname === "127.0.0.1" || addr?.hostname === secondLoopback,
+      { en: "listens on the loopback address only", ko: "루프백 주소에서만 들음" },
+      { en: `listens on ${showAddr(addr)}`, ko: `${showAddr(addr)}에서 듣습니다` },
+      "listens-everywhere",
+    );
+  }
+  for (const peer of peers) await peer.close();
+}, { catches: ["listens-everywhere"] });
+
+/** What the learner's hello has to say. */
+function expectHello(peer: LearnerPeer, { header, body }: { header: Header; body: Uint8Array }) {
+  const expected = { type: "hello", version: 1, id: peer.id, port: peer.addr.port };
+  const isRight = header["version"] === 1 && header["id"] === peer.id &&
+    header["port"] === peer.addr.port && body.length === 0;
+  if (isRight) return;
+  fail({
+    expected: JSON.stringify(expected),
+    received: `${JSON.stringify(header)}${body.length ? ` + ${body.length} bytes` : ""}`,
+    mistake: header["id"] === peer.id && header["port"] !== peer.addr.port
+      ? "ephemeral-identity"
+      : undefined,
+  });
+}
+
+task(1, {
+  en: "a peer says hello at once to whoever connects, and lists where the other listens",
+  ko: "피어는 연결되자마자 hello를 보내고, 상대가 듣는 주소를 목록에 올립니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const node = new ScriptedNode(context, "bob", { greets: false });
+  const link = await node.dial(peer.addr);
+  const hello = await link.next("hello", {
+    expected: {
+      en: "a hello, although the other side has said nothing yet",
+      ko: "상대가 아직 아무 말도 하지 않았어도 hello가 도착함",
+    },
+    mistake: "waits-to-read-first",
+  });
+  expectEqual(link.frames[0]!.header.type, "hello", { what: { en: "first", ko: "첫 프레임" } });
+  expectHello(peer, hello);
+  await link.sendHello();
+  await link.sendList();
+  await link.next("peers", {});
+  await peer.expectPeers([node.entry], wrongPort([node.entry]));
+  await peer.close();
+}, { catches: ["waits-to-read-first", "ephemeral-identity"] });
+
+task(1, {
+  en: "connect() says hello at once and resolves to the other's id",
+  ko: "connect()는 곧바로 hello를 보내고 상대의 id를 결과로 줍니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const node = new ScriptedNode(context, "bob", { greets: false });
+  const connected = peer.connect(node.addr, "bob");
+  const link = await node.accept(
+    { en: "connect() connects", ko: "connect()가 연결함" },
+  );
+  const hello = await link.next("hello", {
+    expected: {
+      en: "a hello, although the other side has said nothing yet",
+      ko: "상대가 아직 아무 말도 하지 않았어도 hello가 도착함",
+    },
+    mistake: "waits-to-read-first",
+  });
+  expectHello(peer, hello);
+  await link.sendHello();
+  await link.sendList();
+  await connected;
+  await peer.expectPeers([node.entry], wrongPort([node.entry]));
+  await peer.close();
+}, { catches: ["waits-to-read-first", "ephemeral-identity"] });
+
+task(1, {
+  en: "a hello in many pieces, or in one piece with what follows, is understood",
+  ko: "hello가 여러 조각으로 와도, 뒤따르는 프레임과 함께 와도 알아듣습니다",
+}, async (context) => {
+  const { learner } = context;
+  const peer = await createPeer(context, { id: "alice" });
+  await learner.limit({ readBytes: 1 });
+  const slow = await linkedNode(context, peer, "bob", {}, "frame-per-read");
+  await learner.limit({});
+  const node = new ScriptedNode(context, "carol", { greets: false });
+  const link = await node.dial(peer.addr);
+  await learner.asleep(() =>
+    link.sendRaw(
+      concat(
+        encodeFrame(node.hello),
+        encodeFrame({ type: "peers", peers: [] }),
+        encodeFrame({ type: "message" }, bytes("one")),
+        encodeFrame({ type: "message" }, bytes("two")),
+      ),
+      "hello, peers and two messages at once",
+    )
+  );
+  await isLinked(link, "frame-per-read");
+  await peer.message({ from: "carol", body: bytes("one") }, "frame-per-read");
+  await peer.message({ from: "carol", body: bytes("two") }, "frame-per-read");
+  await peer.expectPeers([slow.node.entry, node.entry], wrongPort([slow.node.entry, node.entry]));
+  await peer.close();
+}, { catches: ["frame-per-read", "ephemeral-identity"] });
+
+/** What is said instead of a hello, and how the story calls it. */
+function lies(port: number): [bytes: Uint8Array, what: string][] {
+  const hello = { type: "hello", version: 1, id: "liar", port };
+  const headers: Header[] = [
+    { type: "message" },
+    { type: "ping" },
+    { ...hello, type: "hi" },
+    { ...hello, version: 2 },
+    { ...hello, id: undefined },
+    { ...hello, id: "" },
+    { ...hello, id: "x".repeat(65) },
+    { ...hello, id: 7 },
+    { ...hello, port: undefined },
+    { ...hello, port: 0 },
+    { ...hello, port: 65_536 },
+    { ...hello, port: `${port}` },
+  ];
+  const texts = ["GET / HTTP/1.1\n", JSON.stringify(hello), "null\n", "[]\n"];
+  return [
+    ...headers.map((header) => {
+      const line = JSON.stringify(header);
+      return [encodeFrame(header), line.length > 80 ? `${line.slice(0, 79)}…` : line] as [
+        Uint8Array,
+        string,
+      ];
+    }),
+    ...texts.map((text) => [prefixed(bytes(text)), JSON.stringify(text)] as [Uint8Array, string]),
+  ];
+}
+
+task(1, {
+  en: "a wrong hello ends its own connection, and nothing else",
+  ko: "잘못된 hello는 그 연결만 끝냅니다",
+}, async (context) => {
+  const { peers } = context;
+  const peer = await createPeer(context, { id: "alice" });
+  const before = await linkedNode(context, peer, "bob");
+  await peers.connectAndReset(peer.addr);
+  const liar = new ScriptedNode(context, "liar", { greets: false });
+  for (const [lie, what] of lies(liar.addr.port)) {
+    const link = await liar.dial(peer.addr);
+    await link.next("hello", {
+      expected: {
+        en: "a hello for the next who connects",
+        ko: "다음에 연결한 쪽에도 hello가 도착함",
+      },
+      mistake: "bad-hello-kills",
+    });
+    await link.sendRaw(lie, what);
+    await link.expectEnd(
+      {
+        en: `the connection that began with ${what} is closed`,
+        ko: `${what}(으)로 시작한 연결이 닫힘`,
+      },
+      "hello-unchecked",
+    );
+    expectThat(
+      link.all("peers").length === 0,
+      { en: `no link after ${what}`, ko: `${what} 뒤에는 링크가 생기지 않음` },
+      { en: "the list of peers was sent", ko: "피어 목록이 전송되었습니다" },
+      "hello-unchecked",
+    );
+  }
+  const after = await linkedNode(context, peer, "carol", {}, "bad-hello-kills");
+  await peer.expectPeers(
+    [before.node.entry, after.node.entry],
+    (listed) =>
+      Array.isArray(listed) && listed.length > 2
+        ? "hello-unchecked"
+        : wrongPort([before.node.entry, after.node.entry])(listed),
+  );
+  await peer.close();
+}, { catches: ["bad-hello-kills", "hello-unchecked"], unhandled: "bad-hello-kills" });
+
+task(1, {
+  en: "connect() rejects when there is no right hello, and then other peers can still be linked",
+  ko: "connect()는 올바른 hello가 없으면 실패하고, 그 뒤에도 다른 피어와 링크할 수 있습니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const expected = (en: string, ko: string): { expected: Text; mistake: string } => ({
+    expected: { en: `connect() rejects: ${en}`, ko: `connect()가 실패함: ${ko}` },
+    mistake: "hello-unchecked",
+  });
+  await peer.rejects("connect", [refusing(context)], {
+    expected: expected("nobody listens there", "그 주소에서 듣는 피어가 없음").expected,
+  });
+  const liar = new ScriptedNode(context, "liar", { hello: { id: undefined } });
+  await peer.rejects("connect", [liar.addr], expected("a hello without id", "id가 없는 hello"));
+  const refuser = new ScriptedNode(context, "rita", { greets: false });
+  const refused = peer.rejects("connect", [refuser.addr], expected("refused", "거절당함"));
+  const link = await refuser.accept({ en: "connect() connects", ko: "connect()가 연결함" });
+  await link.next("hello");
+  link.send({ type: "refuse", reason: "id taken" });
+  await link.end();
+  await refused;
+  const node = new ScriptedNode(context, "bob");
+  await peer.connect(node.addr, "bob", "bad-hello-kills");
+  await peer.expectPeers([node.entry]);
+  await peer.close();
+}, { catches: ["hello-unchecked", "bad-hello-kills"], unhandled: "bad-hello-kills" });
+
+task(1, {
+  en: "whoever says nothing in silenceMs is closed, and holds up nobody",
+  ko: "silenceMs 동안 말이 없는 연결은 닫히고, 다른 피어를 막지 않습니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice", silenceMs: SILENCE_MS });
+  const mute = new ScriptedNode(context, "mute", { greets: false });
+  const link = await mute.dial(peer.addr);
+  const dialled = peer.rejects("connect", [mute.addr], {
+    expected: {
+      en: "connect() rejects: no hello in silenceMs",
+      ko: "connect()가 실패함: silenceMs 안에 hello가 오지 않음",
+    },
+    mistake: "hello-unchecked",
+  });
+  await linkedNode(context, peer, "bob", {}, "bad-hello-kills");
+  await link.expectEnd(
+    { en: "the connection without a hello is closed", ko: "hello가 없는 연결이 닫힘" },
+    "hello-unchecked",
+  );
+  await dialled;
+  await peer.close();
+}, {
+  catches: ["hello-unchecked", "bad-hello-kills"],
+  unhandled: "bad-hello-kills",
+  waitsMs: SILENCE_MS,
+});
+
+task(1, {
+  en: "connect() between two processes: both list where the other listens",
+  ko: "두 프로세스 사이의 connect(): 서로가 듣는 주소를 목록에 올립니다",
+}, async (context) => {
+  const alice = await createPeer(context, { id: "alice" });
+  const bob = await createPeer(context, { id: "bob" }, await context.another());
+  await alice.connect(bob.addr, "bob", "waits-to-read-first");
+  await alice.expectPeers([bob.entry], wrongPort([bob.entry]));
+  await bob.expectPeers([alice.entry], wrongPort([alice.entry]));
+  await alice.close();
+  await bob.close();
+}, { catches: ["waits-to-read-first", "ephemeral-identity"] });
+
+// --- task 2 ---
+
+task(2, {
+  en: "send() and messages carry any bytes, and messages end with the peer",
+  ko: "send()와 messages는 어떤 바이트든 전하고, 피어가 닫히면 messages가 끝납니다",
+}, async (context) => {
+  const { random } = context;
+  const peer = await createPeer(context, { id: "alice" });
+  const { link } = await linkedNode(context, peer, "bob");
+  const bodies = [bytes("line\nfeeds\n\n"), bytes(""), random.bytes(70_000)];
+  for (const body of bodies) {
+    await peer.send("bob", body);
+    expectBytes((await link.next("message")).body, body);
+    link.send({ type: "message", from: "somebody else" }, Uint8Array.from(body));
+  }
+  link.send({ type: "new in version 2", x: 1 });
+  link.send({ type: "message" }, bytes("last"));
+  for (const body of [...bodies, bytes("last")]) await peer.message({ from: "bob", body });
+  await peer.rejects("send", ["nobody", bytes("lost")], {
+    expected: {
+      en: "send() to a peer that is not linked rejects with Deno.errors.NotConnected",
+      ko: "링크되지 않은 피어에게 보내는 send()는 Deno.errors.NotConnected로 실패함",
+    },
+    className: "Deno.errors.NotConnected",
+  });
+  await peer.close();
+  await peer.expectNoMoreMessages();
+});
+
+task(2, {
+  en: "broadcast() reaches every link, in whatever direction it was dialled",
+  ko: "broadcast()는 누가 연결했든 모든 링크에 전달됩니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const bob = await linkedNode(context, peer, "bob");
+  const carol = new ScriptedNode(context, "carol");
+  await peer.connect(carol.addr, "carol");
+  const link = carol.links[0]!;
+  for (const text of ["one", "two"]) {
+    await peer.broadcast(bytes(text));
+    expectBytes((await bob.link.next("message")).body, bytes(text));
+    expectBytes((await link.next("message")).body, bytes(text));
+  }
+  await talk(peer, bob.link);
+  await talk(peer, link);
+  await peer.close();
+});
+
+task(2, {
+  en: "a link is read although the application reads no messages",
+  ko: "애플리케이션이 messages를 읽지 않아도 링크는 계속 읽힙니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const { link } = await linkedNode(context, peer, "bob");
+  const bodies = ["one", "two", "three"].map(bytes);
+  for (const body of bodies) link.send({ type: "message" }, body);
+  link.send({ type: "ping" });
+  link.send({ type: "want", hash: "0".repeat(64) });
+  await link.next(["pong", "missing"], {
+    expected: {
+      en: "bob's ping, or what it wants, is answered, although nobody has read its messages",
+      ko: "아무도 메시지를 읽지 않았어도 bob의 ping이나 want에 답이 옴",
+    },
+    mistake: "reads-only-when-asked",
+  });
+  for (const body of bodies) await peer.message({ from: "bob", body });
+  await peer.close();
+}, { catches: ["reads-only-when-asked"] });
+
+task(2, {
+  en: "8 MiB to a peer that does not read yet, and 8 MiB from it, at the same time",
+  ko: "아직 읽지 않는 상대에게 8 MiB를 보내면서 동시에 그 상대의 8 MiB를 받습니다",
+}, async (context) => {
+  const { random, learner, step } = context;
+  const peer = await createPeer(context, { id: "alice" });
+  const node = new ScriptedNode(context, "bob", { reads: false });
+  const link = await node.dial(peer.addr);
+  await peer.expectPeers([node.entry]);
+  const pattern = new Pattern(random.integer(1, 1_000_000), 8 * MIB);
+  const sent = peer.send("bob", pattern, "read-waits-for-write");
+  await learner.waitsIn("write", sent);
+  await step(
+    {
+      en: "bob's 8 MiB are read, although alice's have not been written yet",
+      ko: "alice의 8 MiB를 아직 다 쓰지 못했어도 bob의 8 MiB가 읽힘",
+    },
+    () => link.send({ type: "message" }, new Uint8Array(8 * MIB)),
+    "read-waits-for-write",
+  );
+  link.startReading();
+  await sent;
+  expectBytes((await link.next("message")).body, pattern.bytes);
+  await peer.close();
+}, { catches: ["read-waits-for-write"] });
+
+/** What the messages that are sent at once consist of: each is told apart by every byte. */
+const LETTERS = ["A", "B", "C", "D"];
+
+task(2, {
+  en: "frames that are sent at the same time do not mix",
+  ko: "동시에 보낸 프레임은 서로 섞이지 않습니다",
+}, async (context) => {
+  const { learner } = context;
+  const peer = await createPeer(context, { id: "alice" });
+  const { link } = await linkedNode(context, peer, "bob");
+  const bodies = LETTERS.map((letter) => bytes(letter.repeat(100)));
+  await learner.limit({ writeBytes: 40 });
+  const calls = await learner.asleep(() =>
+    bodies.map((body, i) =>
+      i % 2 ? peer.broadcast(body, "mixed-frames") : peer.send("bob", body, "mixed-frames")
+    )
+  );
+  const received: string[] = [];
+  for (const _ of bodies) {
+    const { body } = await link.next("message", {
+      expected: { en: "four whole messages", ko: "온전한 메시지 네 개" },
+      mistake: "mixed-frames",
+    });
+    received.push(new TextDecoder().decode(body));
+  }
+  await Promise.all(calls);
+  for (const body of bodies) {
+    const text = new TextDecoder().decode(body);
+    expectThat(
+      received.includes(text),
+      { en: "each message in one piece", ko: "각 메시지가 온전히 도착함" },
+      same(received.join(" ")),
+      "mixed-frames",
+    );
+  }
+  await learner.limit({});
+  await peer.close();
+}, { catches: ["mixed-frames"] });
+
+task(2, {
+  en: "two processes send 8 MiB to each other before either reads a message",
+  ko: "두 프로세스가 메시지를 읽기 전에 서로에게 8 MiB를 보냅니다",
+}, async (context) => {
+  const { random } = context;
+  const alice = await createPeer(context, { id: "alice" });
+  const bob = await createPeer(context, { id: "bob" }, await context.another());
+  await alice.connect(bob.addr, "bob");
+  await bob.expectPeers([alice.entry]);
+  const big = new Pattern(random.integer(1, 1_000_000), 8 * MIB);
+  await Promise.all([
+    alice.send("bob", big, "read-waits-for-write"),
+    bob.send("alice", big, "read-waits-for-write"),
+  ]);
+  await alice.expectPeers([bob.entry]);
+  await bob.expectPeers([alice.entry]);
+  await alice.close();
+  await bob.close();
+}, { catches: ["read-waits-for-write"], deadlineMs: 4_000 });
+
+// --- task 3 ---
+
+/** Two connections between the learner's peer and a node, on which nobody has answered a hello yet. */
+interface Crossed {
+  peer: LearnerPeer;
+  node: ScriptedNode;
+  /** The connection that connect() of the learner's made. */
+  theirs: NodeLink;
+  /** The connection that the node dialled. */
+  ours: NodeLink;
+  connected: Promise<void>;
+}
+
+async function crossed(context: TestContext, id: string): Promise<Crossed> {
+  const peer = await createPeer(context, { id });
+  const node = new ScriptedNode(context, "mia", { greets: false });
+  const connected = peer.connect(node.addr, "mia", "both-links-closed");
+  const theirs = await node.accept({ en: "connect() connects", ko: "connect()가 연결함" });
+  const ours = await node.dial(peer.addr);
+  for (const link of [theirs, ours]) {
+    await link.next("hello", {
+      expected: { en: "a hello on both connections", ko: "두 연결 모두에 hello가 도착함" },
+    });
+  }
+  return { peer, node, theirs, ours, connected };
+}
+
+/** Whether that connection was given up: ended, or refused. */
+function isGivenUp(link: NodeLink): boolean {
+  return link.isOver || link.all("refuse").length > 0;
+}
+
+for (const id of ["ann", "zoe"]) {
+  for (const first of ["theirs", "ours"] as const) {
+    const isSmaller = id < "mia";
+    const [orderEn, orderKo] = first === "theirs"
+      ? ["the one it dialled first", "자신이 건 쪽이 먼저"]
+      : ["the one it accepted first", "받아들인 쪽이 먼저"];
+    task(3, {
+      en: `of two connections ${
+        isSmaller ? "the one it dialled" : "the one it accepted"
+      } stays: ${id} and mia, hello on ${orderEn}`,
+      ko: `두 연결 중 ${
+        isSmaller ? "자신이 건" : "받아들인"
+      } 연결이 남습니다: ${id}와 mia, hello는 ${orderKo}`,
+    }, async (context) => {
+      const { peer, node, theirs, ours, connected } = await crossed(context, id);
+      const [winner, loser] = isSmaller ? [theirs, ours] : [ours, theirs];
+      const order = first === "theirs" ? [theirs, ours] : [ours, theirs];
+      for (const link of order) {
+        await link.sendHello();
+        link.sendList();
+      }
+      const expected: Text = {
+        en: `the connection that ${isSmaller ? id : "mia"} dialled stays, the other one is closed`,
+        ko: `${isSmaller ? id : "mia"}이(가) 건 연결이 남고 다른 연결은 닫힘`,
+      };
+      await context.step(
+        expected,
+        () =>
+          Promise.race([loser.over, loser.first("refuse"), winner.over, winner.first("refuse")]),
+        "duplicate-link",
+      );
+      if (isGivenUp(winner)) {
+        fail({
+          expected,
+          received: {
+            en: `the connection that ${isSmaller ? id : "mia"} dialled was closed`,
+            ko: `${isSmaller ? id : "mia"}이(가) 건 연결이 닫혔습니다`,
+          },
+          mistake: "both-links-closed",
+        });
+      }
+      loser.end();
+      await connected;
+      await peer.expectPeers(
+        [node.entry],
+        (listed) =>
+          Array.isArray(listed) && listed.length > 1
+            ? "duplicate-link"
+            : wrongPort([node.entry])(listed),
+      );
+      await talk(peer, winner, "both-links-closed");
+      await peer.close();
+    }, { catches: ["duplicate-link", "both-links-closed", "ephemeral-identity"] });
+  }
+}
+
+task(3, {
+  en: "connect() to a peer that is linked already resolves, and one link stays",
+  ko: "이미 링크된 피어에 대한 connect()는 성공하고, 링크는 하나만 남습니다",
+}, async (context) => {
+  for (const id of ["ann", "zoe"]) {
+    const peer = await createPeer(context, { id });
+    const { node } = await linkedNode(context, peer, "mia");
+    await peer.connect(node.addr, "mia", "duplicate-link");
+    await Promise.all([
+      peer.connect(node.addr, "mia", "duplicate-link"),
+      peer.connect(node.addr, "mia", "duplicate-link"),
+    ]);
+    await peer.expectPeers(
+      [node.entry],
+      (listed) =>
+        Array.isArray(listed) && listed.length > 1
+          ? "duplicate-link"
+          : wrongPort([node.entry])(listed),
+    );
+    const open = () => node.links.filter((link) => !isGivenUp(link)).length;
+    await context.step(
+      { en: "one connection with mia is open", ko: "mia와의 연결은 하나만 열려 있음" },
+      async () => {
+        while (open() > 1) await peer.learner.rest();
+      },
+      "duplicate-link",
+    );
+    await peer.send("mia", bytes("hello"), "both-links-closed");
+    await context.step(
+      { en: "the message arrives on the link that is left", ko: "남은 링크로 메시지가 도착함" },
+      () => Promise.any(node.links.map((link) => link.first("message"))),
+      "both-links-closed",
+    );
+    await peer.close();
+  }
+}, { catches: ["duplicate-link", "both-links-closed", "ephemeral-identity"] });
+
+task(3, {
+  en: "a peer that dials itself is refused, and so is a stranger with its id",
+  ko: "자기 자신에게 건 연결과 같은 id를 쓰는 연결은 거절됩니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const expected: Text = {
+    en: "connect() to its own address rejects",
+    ko: "자기 주소에 대한 connect()가 실패함",
+  };
+  await peer.rejects("connect", [peer.addr], { expected, mistake: "dials-itself" });
+  await peer.expectPeers(
+    [],
+    (listed) => Array.isArray(listed) && listed.length > 0 ? "dials-itself" : undefined,
+  );
+  const twin = new ScriptedNode(context, "alice");
+  const link = await twin.dial(peer.addr);
+  await link.expectEnd(
+    { en: "a hello with its own id is refused", ko: "자신의 id를 쓴 hello는 거절됨" },
+    "dials-itself",
+  );
+  const bob = await linkedNode(context, peer, "bob");
+  await peer.expectPeers(
+    [bob.node.entry],
+    (listed) =>
+      Array.isArray(listed) && listed.length > 1
+        ? "dials-itself"
+        : wrongPort([bob.node.entry])(listed),
+  );
+  await peer.close();
+}, { catches: ["dials-itself", "ephemeral-identity"] });
+
+/** Connections that are open in a process. */
+async function openConns(learner: Learner): Promise<number> {
+  const { open } = await learner.rest();
+  return open.filter(({ kind }) => kind === "conn").length;
+}
+
+task(3, {
+  en: "two processes dial each other at the same moment, and one link is left",
+  ko: "두 프로세스가 동시에 서로 연결해도 링크는 하나만 남습니다",
+}, async (context) => {
+  const other = await context.another();
+  for (const [here, there] of [["ann", "bob"], ["bob", "ann"], ["ann", "bob"]] as const) {
+    const one = await createPeer(context, { id: here });
+    const two = await createPeer(context, { id: there }, other);
+    await Promise.all([
+      one.connect(two.addr, there, "both-links-closed"),
+      two.connect(one.addr, here, "both-links-closed"),
+    ]);
+    let counts: number[] = [];
+    await context.step(
+      { en: "one connection is left between the two", ko: "둘 사이에 연결이 하나 남음" },
+      async () => {
+        do {
+          counts = await Promise.all([openConns(context.learner), openConns(other)]);
+          if (counts.every((count) => count === 0)) {
+            fail({
+              received: { en: "no connection is left", ko: "남은 연결이 없습니다" },
+              mistake: "both-links-closed",
+            });
+          }
+        } while (counts.some((count) => count !== 1));
+      },
+      "duplicate-link",
+      () => ({
+        en: `open connections: ${counts.join(" and ")}`,
+        ko: `열려 있는 연결: ${counts.join("개와 ")}개`,
+      }),
+    );
+    await one.expectPeers([two.entry], wrongPort([two.entry]));
+    await two.expectPeers([one.entry], wrongPort([one.entry]));
+    await one.send(there, bytes("ping"), "both-links-closed");
+    await two.message({ from: here, body: bytes("ping") }, "both-links-closed");
+    await two.send(here, bytes("pong"), "both-links-closed");
+    await one.message({ from: there, body: bytes("pong") }, "both-links-closed");
+    await one.close();
+    await two.close();
+  }
+}, { catches: ["duplicate-link", "both-links-closed", "ephemeral-identity"] });
+
+// --- task 4 ---
+
+task(4, {
+  en: "a new link is told of all others, once, by where they listen",
+  ko: "새 링크에는 다른 모든 피어가 듣는 주소를 한 번 알려 줍니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const nodes: { node: ScriptedNode; link: NodeLink }[] = [];
+  for (const id of ["bob", "carol", "dave"]) {
+    const node = new ScriptedNode(context, id);
+    let link: NodeLink;
+    // Whoever dialled whom.
+    if (id === "carol") {
+      await peer.connect(node.addr, id);
+      link = node.links[0]!;
+    } else link = await node.dial(peer.addr);
+    const known = nodes.map(({ node }) => node.entry);
+    const { header } = await link.next("peers");
+    const listed = Array.isArray(header["peers"]) ? (header["peers"] as Entry[]) : undefined;
+    const sorted = listed?.toSorted((a, b) => a?.id < b?.id ? -1 : 1);
+    expectThat(
+      sameEntries(sorted, known),
+      {
+        en: `the list that ${id} receives: ${showEntries(known)}`,
+        ko: `${id}이(가) 받는 목록: ${showEntries(known)}`,
+      },
+      showEntries(sorted ?? header["peers"]),
+      wrongPort(known)(sorted) ?? (listed?.length === 0 ? "no-discovery" : undefined),
+    );
+    nodes.push({ node, link });
+  }
+  for (const { link } of nodes) await talk(peer, link);
+  for (const { node, link } of nodes) expectOneList(node, link);
+  await peer.close();
+}, { catches: ["no-discovery", "ephemeral-identity", "gossip-forever"] });
+
+function expectOneList({ id }: ScriptedNode, link: NodeLink): void {
+  const { length } = link.all("peers");
+  expectThat(
+    length === 1,
+    { en: `one list is sent to ${id}`, ko: `${id}에게 목록을 한 번 보냄` },
+    { en: `${length} lists`, ko: `목록 ${length}개` },
+    "gossip-forever",
+  );
+}
+
+task(4, {
+  en: "whom a list names is dialled, and the list is neither answered nor passed on",
+  ko: "목록에 있는 피어에게 연결하고, 목록에 답하거나 목록을 퍼뜨리지 않습니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const old = await linkedNode(context, peer, "otto");
+  const strangers = ["carol", "dave"].map((id) => new ScriptedNode(context, id));
+  const teller = new ScriptedNode(context, "bob", { knows: strangers.map(({ entry }) => entry) });
+  const link = await teller.dial(peer.addr);
+  const all = [old.node, teller, ...strangers];
+  const links = [old.link, link];
+  for (const node of strangers) {
+    const found = await node.accept(
+      {
+        en: `alice dials ${node.id}, of whom bob told`,
+        ko: `alice가 bob이 알려 준 ${node.id}에게 연결함`,
+      },
+      "no-discovery",
+    );
+    await found.next("peers", { mistake: "no-discovery" });
+    links.push(found);
+  }
+  await peer.expectPeers(
+    all.map(({ entry }) => entry),
+    wrongPort(all.map(({ entry }) => entry)),
+  );
+  for (const link of links) await talk(peer, link);
+  for (const link of links) expectOneList(link.node, link);
+  await peer.close();
+}, { catches: ["no-discovery", "gossip-forever", "ephemeral-identity"] });
+
+/** Connections that the learner's code made, or tried to make, to that address. */
+function dialsOf(learner: Learner, { hostname, port }: Endpoint): number {
+  return learner.events.filter(({ event, remoteAddr }) =>
+    event === "connect" && remoteAddr?.hostname === hostname && remoteAddr.port === port
+  ).length;
+}
+
+task(4, {
+  en: "whom it knows, or is dialling, is not dialled again",
+  ko: "이미 알거나 연결 중인 피어에게는 다시 연결하지 않습니다",
+}, async (context) => {
+  const { learner } = context;
+  const peer = await createPeer(context, { id: "alice" });
+  const carol = await linkedNode(context, peer, "carol");
+  const stranger = new ScriptedNode(context, "dave");
+  const bob = new ScriptedNode(context, "bob");
+  const knows = [peer.entry, carol.node.entry, bob.entry, stranger.entry, stranger.entry];
+  const tellers = [bob, new ScriptedNode(context, "erin"), new ScriptedNode(context, "frank")];
+  await learner.asleep(async () => {
+    for (const node of tellers) {
+      const link = await node.dial(peer.addr);
+      link.sendList(knows);
+    }
+  });
+  const found = await stranger.accept(
+    { en: "alice dials dave, of whom bob told", ko: "alice가 bob이 알려 준 dave에게 연결함" },
+    "no-discovery",
+  );
+  await isLinked(found);
+  const all = [carol.node, stranger, ...tellers].map(({ entry }) => entry);
+  await peer.expectPeers(all, wrongPort(all));
+  await learner.rest();
+  const known: [who: string, at: Endpoint, times: number][] = [
+    ["alice", peer.addr, 0],
+    ["carol", carol.node.addr, 0],
+    ["bob", bob.addr, 0],
+    ["dave", stranger.addr, 1],
+  ];
+  for (const [who, at, times] of known) {
+    const dials = dialsOf(learner, at);
+    expectThat(
+      dials <= times,
+      { en: `${who} is dialled ${times} times`, ko: `${who}에게 거는 연결: ${times}번` },
+      { en: `${dials} times`, ko: `${dials}번` },
+      "dials-known-peers",
+    );
+  }
+  await peer.close();
+}, { catches: ["no-discovery", "dials-known-peers", "ephemeral-identity"] });
+
+task(4, {
+  en: "dead and malformed entries of a list harm nobody",
+  ko: "목록의 죽은 항목이나 잘못된 항목은 아무에게도 해를 끼치지 않습니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const dead = refusing(context);
+  const good = new ScriptedNode(context, "dave");
+  const silent = new ScriptedNode(context, "sid", { greets: false, reads: false });
+  const knows = [
+    null,
+    "carol",
+    7,
+    [],
+    {},
+    { id: "carol" },
+    { id: "carol", ...dead, port: "80" },
+    { id: "carol", ...dead, port: 70_000 },
+    { id: "carol", ...dead, port: -1 },
+    { id: "carol", port: dead.port },
+    { id: "carol", hostname: 7, port: dead.port },
+    { id: 7, ...dead },
+    { id: "carol", ...dead },
+    silent.entry,
+    good.entry,
+  ];
+  const bob = await linkedNode(context, peer, "bob", { knows });
+  const found = await good.accept(
+    {
+      en: "alice dials dave, the good entry of the list",
+      ko: "alice가 목록의 올바른 항목인 dave에게 연결함",
+    },
+    "trusts-peer-list",
+  );
+  await isLinked(found, "trusts-peer-list");
+  const others: { node: ScriptedNode; link: NodeLink }[] = [];
+  for (const [i, list] of [null, 7, "bob", { bob: 1 }, undefined].entries()) {
+    others.push(await linkedNode(context, peer, `node${i}`, { knows: list }, "trusts-peer-list"));
+  }
+  for (const { link } of [bob, ...others]) await talk(peer, link, "trusts-peer-list");
+  await talk(peer, found, "trusts-peer-list");
+  const all = [bob.node, good, ...others.map(({ node }) => node)].map(({ entry }) => entry);
+  await peer.expectPeers(all, wrongPort(all));
+  silent.close();
+  await peer.close();
+}, {
+  catches: ["trusts-peer-list", "ephemeral-identity"],
+  unhandled: "trusts-peer-list",
+});
+
+task(4, {
+  en: "three processes: who knows one learns of the other",
+  ko: "세 프로세스: 하나를 알면 나머지도 알게 됩니다",
+}, async (context) => {
+  const others = await Promise.all([context.another(), context.another()]);
+  const alice = await createPeer(context, { id: "alice" });
+  const bob = await createPeer(context, { id: "bob" }, others[0]);
+  const carol = await createPeer(context, { id: "carol" }, others[1]);
+  await bob.connect(alice.addr, "alice");
+  await carol.connect(alice.addr, "alice");
+  const all = [alice, bob, carol];
+  for (const peer of all) {
+    const entries = all.filter(({ id }) => id !== peer.id).map(({ entry }) => entry);
+    await peer.expectPeers(
+      entries,
+      (listed) => wrongPort(entries)(listed),
+    );
+  }
+  await bob.send("carol", bytes("hello"));
+  await carol.message({ from: "bob", body: bytes("hello") });
+  for (const peer of all) await peer.close();
+}, { catches: ["ephemeral-identity", "no-discovery"] });
+
+// --- task 5 ---
+
+/** Ways in which a link is lost, as the other side brings them about. */
+const LOSSES: [what: Text, lose: (link: NodeLink) => unknown][] = [
+  [{ en: "has closed", ko: "연결을 닫음" }, (link) => link.end()],
+  [
+    { en: "has closed in the middle of a frame", ko: "프레임 중간에 연결을 닫음" },
+    async (link) => {
+      await link.sendRaw(concat(lengthPrefix(100), bytes('{"type"')), "a part of a frame");
+      link.end();
+    },
+  ],
+  ...["no JSON\n", "no line feed", '{"body":"of no type"}\n', "null\n", ""].map((payload) =>
+    [
+      { en: `sends ${JSON.stringify(payload)}`, ko: `${JSON.stringify(payload)}을(를) 보냄` },
+      (link) => link.sendRaw(prefixed(bytes(payload)), JSON.stringify(payload)),
+    ] as [Text, (link: NodeLink) => unknown]
+  ),
+];
+
+task(5, {
+  en: "a link that ends, however it does, leaves the list, and nothing else changes",
+  ko: "링크가 어떻게 끝나든 목록에서 사라지고, 그 밖에는 아무것도 바뀌지 않습니다",
+}, async (context) => {
+  const { learner, peers, step } = context;
+  const peer = await createPeer(context, { id: "alice" });
+  const stays = await linkedNode(context, peer, "zed");
+  const gone = async (id: string, what: Text) => {
+    await step(
+      {
+        en: `${id} ${what.en}, and is in the list no more`,
+        ko: `${id}: ${what.ko}. 더 이상 목록에 없음`,
+      },
+      () => peer.expectPeers([stays.node.entry], losses, "lost-peer-listed"),
+      "lost-peer-listed",
+    );
+    await peer.rejects("send", [id, bytes("lost")], {
+      expected: {
+        en: `send() to ${id}, which ${what.en}, rejects with Deno.errors.NotConnected`,
+        ko: `${id}(${what.ko})에 대한 send()가 Deno.errors.NotConnected로 실패함`,
+      },
+      className: "Deno.errors.NotConnected",
+      mistake: "lost-peer-listed",
+    });
+    await talk(peer, stays.link, "one-loss-ends-all");
+  };
+  const losses = (listed: unknown) =>
+    Array.isArray(listed) && !listed.some((one) => one?.id === "zed")
+      ? "one-loss-ends-all"
+      : undefined;
+  const crasher = await peers.connectToReset(peer.addr);
+  await crasher.send(concat(
+    encodeFrame({ type: "hello", version: 1, id: "crash", port: 9 }),
+    encodeFrame({ type: "peers", peers: [] }),
+  ));
+  const crash = { id: "crash", hostname: "127.0.0.1", port: 9 };
+  await peer.expectPeers([stays.node.entry, crash]);
+  await crasher.reset();
+  await gone("crash", { en: "was reset", ko: "연결이 재설정(RST)됨" });
+  for (const [i, [what, lose]] of LOSSES.entries()) {
+    const { link } = await linkedNode(context, peer, `node${i}`, {}, "one-loss-ends-all");
+    await lose(link);
+    await gone(`node${i}`, what);
+  }
+  await learner.rest();
+  await peer.close();
+}, {
+  catches: ["one-loss-ends-all", "lost-peer-listed"],
+  unhandled: "one-loss-ends-all",
+});
+
+task(5, {
+  en: "one of three processes is killed, and the others go on",
+  ko: "세 프로세스 중 하나를 강제로 죽여도 나머지는 계속됩니다",
+}, async (context) => {
+  const others = await Promise.all([context.another(), context.another()]);
+  const alice = await createPeer(context, { id: "alice" });
+  const bob = await createPeer(context, { id: "bob" }, others[0]);
+  const carol = await createPeer(context, { id: "carol" }, others[1]);
+  await bob.connect(alice.addr, "alice");
+  await carol.connect(alice.addr, "alice");
+  await carol.connect(bob.addr, "bob");
+  await carol.learner.kill();
+  await alice.expectPeers([bob.entry], "lost-peer-listed");
+  await bob.expectPeers([alice.entry], "lost-peer-listed");
+  await alice.broadcast(bytes("still here?"), "one-loss-ends-all");
+  await bob.message({ from: "alice", body: bytes("still here?") }, "one-loss-ends-all");
+  await bob.send("alice", bytes("still here"), "one-loss-ends-all");
+  await alice.message({ from: "bob", body: bytes("still here") }, "one-loss-ends-all");
+  await alice.close();
+  await bob.close();
+}, {
+  catches: ["one-loss-ends-all", "lost-peer-listed"],
+  unhandled: "one-loss-ends-all",
+});
+
+task(5, {
+  en: "a ping is answered with a pong",
+  ko: "ping에는 pong으로 답합니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const { link } = await linkedNode(context, peer, "bob");
+  for (const _ of [1, 2]) {
+    link.send({ type: "ping" });
+    await link.next("pong", { mistake: "never-pongs" });
+  }
+  await peer.close();
+}, { catches: ["never-pongs"] });
+
+task(5, {
+  en: "a silent peer is asked, and ended after silenceMs; one that answers stays",
+  ko: "조용한 피어는 확인한 뒤 silenceMs가 지나면 끊고, 답하는 피어는 남깁니다",
+}, async (context) => {
+  const { step } = context;
+  // On a busy machine an answer may come late: then it is no fault if that link has ended, too.
+  for (const silenceMs of [SILENCE_MS, 4 * SILENCE_MS, 16 * SILENCE_MS]) {
+    const peer = await createPeer(context, { id: "alice", silenceMs });
+    const alive = await linkedNode(context, peer, "bob");
+    const silent = await linkedNode(context, peer, "carol", { answers: { ping: () => {} } });
+    await silent.link.next("ping", {
+      expected: { en: "a silent peer is asked with a ping", ko: "조용한 피어에게 ping을 보냄" },
+      mistake: "silence-unnoticed",
+    });
+    await silent.link.expectEnd(
+      { en: "a peer that does not answer is ended", ko: "답이 없는 피어의 링크가 끊어짐" },
+      "silence-unnoticed",
+    );
+    if (alive.link.isOver && silenceMs < 16 * SILENCE_MS) {
+      await peer.close();
+      continue;
+    }
+    await step(
+      { en: "a peer that answers pings stays", ko: "ping에 답하는 피어는 남음" },
+      () => peer.expectPeers([alive.node.entry]),
+      "silence-unnoticed",
+    );
+    await peer.close();
+    return;
+  }
+}, { catches: ["silence-unnoticed"], waitsMs: SILENCE_MS, deadlineMs: 4_000 });
+
+task(5, {
+  en: "broadcast() does not wait for a peer that does not read",
+  ko: "broadcast()는 읽지 않는 피어를 기다리지 않습니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const slow = new ScriptedNode(context, "ann", { reads: false });
+  const slowLink = await slow.dial(peer.addr);
+  await peer.expectPeers([slow.entry]);
+  const quick = await linkedNode(context, peer, "bob");
+  for (let i = 0; i < 3; i++) {
+    const pattern = new Pattern(i + 1, 4 * MIB);
+    await peer.broadcast(pattern, "slow-peer-blocks");
+    const { body } = await quick.link.next("message", {
+      expected: {
+        en: "bob receives what is sent to all, although ann does not read",
+        ko: "ann이 읽지 않아도 bob은 모두에게 보낸 메시지를 받음",
+      },
+      mistake: "slow-peer-blocks",
+    });
+    expectEqual(body.length, pattern.length, { mistake: "slow-peer-blocks" });
+  }
+  slowLink.startReading();
+  for (let i = 0; i < 3; i++) await slowLink.next("message");
+  await peer.close();
+}, { catches: ["slow-peer-blocks"], deadlineMs: 3_000 });
+
+task(5, {
+  en: "a peer for which more than 32 MiB wait is ended, and send() to it rejects",
+  ko: "32 MiB보다 많이 밀린 피어의 링크는 끊고, 그 피어에 대한 send()는 실패합니다",
+}, async (context) => {
+  const { step } = context;
+  const peer = await createPeer(context, { id: "alice" });
+  const slow = new ScriptedNode(context, "ann", { reads: false });
+  const slowLink = await slow.dial(peer.addr);
+  await peer.expectPeers([slow.entry]);
+  const pattern = new Pattern(7, 8 * MIB);
+  const pending = peer.ends("send", ["ann", pattern]);
+  await peer.broadcast(pattern, "slow-peer-blocks");
+  await peer.broadcast(pattern, "slow-peer-blocks");
+  await peer.expectPeers([slow.entry], "slow-peer-blocks");
+  for (let i = 0; i < 4; i++) await peer.broadcast(pattern, "slow-peer-blocks");
+  await step(
+    {
+      en: "the link with ann, for whom 56 MiB wait, is ended",
+      ko: "56 MiB가 밀린 ann의 링크가 끊어짐",
+    },
+    () => peer.expectPeers([], "unbounded-queue"),
+    "unbounded-queue",
+  );
+  const error = await step(
+    { en: "send() that was waiting rejects", ko: "기다리던 send()가 실패함" },
+    () => pending,
+    "unbounded-queue",
+  );
+  expectThat(
+    error !== undefined,
+    { en: "send() that was waiting rejects", ko: "기다리던 send()가 실패함" },
+    { en: "it resolved", ko: "성공했습니다" },
+    "unbounded-queue",
+  );
+  slowLink.close();
+  await peer.close();
+}, {
+  catches: ["unbounded-queue", "slow-peer-blocks"],
+  unhandled: "one-loss-ends-all",
+  deadlineMs: 3_000,
+});
+
+task(5, {
+  en: "close() closes the listener and all links, and leaves no timer",
+  ko: "close()는 리스너와 모든 링크를 닫고, 타이머를 남기지 않습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const peer = await createPeer(context, { id: "alice" });
+  const { link } = await linkedNode(context, peer, "bob");
+  const carol = new ScriptedNode(context, "carol");
+  await peer.connect(carol.addr, "carol");
+  const mute = new ScriptedNode(context, "mute", { greets: false });
+  const muteLink = await mute.dial(peer.addr);
+  await muteLink.next("hello");
+  await peer.close("close-leaves-links");
+  for (const one of [link, carol.links[0]!, muteLink]) {
+    await one.expectEnd(
+      {
+        en: `the connection with ${one.node.id} is closed`,
+        ko: `${one.node.id}와(과)의 연결이 닫힘`,
+      },
+      "close-leaves-links",
+    );
+  }
+  await peer.expectNoMoreMessages("close-leaves-links");
+  await step(
+    { en: "a second close() is the first", ko: "두 번째 close()는 아무 일도 하지 않음" },
+    () => peer.close("close-leaves-links"),
+    "close-leaves-links",
+  );
+  const { timersMs } = await learner.rest();
+  expectThat(
+    timersMs.length === 0,
+    { en: "no timer after close()", ko: "close() 뒤에 남은 타이머가 없음" },
+    {
+      en: `timers of ${timersMs.join(", ")} ms`,
+      ko: `${timersMs.join(", ")}밀리초 타이머`,
+    },
+    "close-leaves-links",
+  );
+  const { hostname, port } = peer.addr;
+  expectThat(
+    isFree({ hostname, port }),
+    { en: "the port is free again", ko: "포트를 다시 쓸 수 있음" },
+    { en: "it is taken", ko: "아직 사용 중입니다" },
+    "close-leaves-links",
+  );
+}, {
+  catches: ["close-leaves-links"],
+  leak: "close-leaves-links",
+  unhandled: "close-leaves-links",
+});
+
+// --- task 6 ---
+
+/** Answers of a node that has `content`; `chunk` may answer otherwise than with the chunk. */
+function serving(
+  content: SharedContent,
+  { manifest, chunk }: {
+    manifest?: (link: NodeLink) => unknown;
+    chunk?: (link: NodeLink, index: number) => unknown;
+  } = {},
+): NodeOptions {
+  const { hash } = content;
+  return {
+    answers: {
+      want: (link, { header }) => {
+        if (header["hash"] !== hash) return link.send({ type: "missing", hash: header["hash"] });
+        return manifest ? manifest(link) : sendManifest(link, content);
+      },
+      get: (link, { header }) => {
+        const index = Number(header["index"]);
+        if (header["hash"] !== hash || !content.chunks[index]) {
+          return link.send({ type: "missing", hash: header["hash"], index: header["index"] });
+        }
+        return chunk ? chunk(link, index) : sendChunk(link, content, index);
+      },
+    },
+  };
+}
+
+function sendManifest(link: NodeLink, { hash, bytes, manifest }: SharedContent): Promise<void> {
+  return link.send({ type: "manifest", hash, size: bytes.length }, manifest);
+}
+
+function sendChunk(
+  link: NodeLink,
+  { hash, chunks }: SharedContent,
+  index: number,
+  body = chunks[index]!,
+): Promise<void> {
+  return link.send({ type: "chunk", hash, index }, body);
+}
+
+/** Content of so many chunks, the last one short. */
+function randomContent({ random }: TestContext, chunks: number): Promise<SharedContent> {
+  return sharedContent(Uint8Array.from(random.bytes((chunks - 1) * CHUNK_BYTES + 1_000)));
+}
+
+/** Other bytes of the same length. */
+function spoiled(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = Uint8Array.from(bytes);
+  copy[copy.length >> 1]! ^= 1;
+  return copy;
+}
+
+task(6, {
+  en: "share() gives the hash, and the manifest and every chunk are served",
+  ko: "share()는 해시를 주고, manifest와 모든 chunk를 제공합니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const { link } = await linkedNode(context, peer, "bob");
+  const contents = [
+    await randomContent(context, 3),
+    await sharedContent(Uint8Array.from(context.random.bytes(2 * CHUNK_BYTES))),
+    await sharedContent(new Uint8Array(0)),
+  ];
+  for (const { bytes, hash, manifest, chunks } of contents) {
+    expectEqual(await peer.share(bytes), hash, {
+      what: {
+        en: `the hash of ${bytes.length} bytes, the SHA-256 of the manifest`,
+        ko: `${bytes.length}바이트의 해시(manifest의 SHA-256)`,
+      },
+    });
+    link.send({ type: "want", hash });
+    const answer = await link.next(["manifest", "missing"]);
+    expectEqual(answer.header.type, "manifest");
+    expectEqual(answer.header["hash"] as string, hash, { what: same("hash") });
+    expectEqual(answer.header["size"] as number, bytes.length, { what: same("size") });
+    expectBytes(answer.body, manifest);
+    for (const [index, chunk] of chunks.entries()) {
+      link.send({ type: "get", hash, index });
+      const { header, body } = await link.next("chunk");
+      expectEqual(header["index"] as number, index, { what: same("index") });
+      expectBytes(body, chunk);
+    }
+  }
+  const { hash, chunks } = contents[0]!;
+  const questions: Header[] = [
+    { type: "want", hash: "0".repeat(64) },
+    { type: "get", hash: "0".repeat(64), index: 0 },
+    { type: "get", hash, index: chunks.length },
+    { type: "get", hash, index: -1 },
+  ];
+  for (const question of questions) {
+    link.send(question);
+    const { header } = await link.next("missing", {
+      expected: {
+        en: `missing, in answer to ${JSON.stringify(question).slice(0, 60)}`,
+        ko: `${JSON.stringify(question).slice(0, 60)}에 대한 답은 missing`,
+      },
+      mistake: "missing-hangs",
+    });
+    expectEqual(header["hash"] as string, question["hash"] as string, { what: same("hash") });
+  }
+  await peer.close();
+}, { catches: ["missing-hangs"] });
+
+task(6, {
+  en: "fetch() asks all that have it, and puts the chunks in their order",
+  ko: "fetch()는 가진 피어 모두에게 요청하고 chunk를 순서대로 합칩니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const content = await randomContent(context, 24);
+  const ids = ["ann", "bob", "carol"];
+  // Nobody answers until all have been asked, and chunk 0 comes when others have been dealt with.
+  const waiting: { link: NodeLink; index: number }[] = [];
+  const asked = new Set<string>();
+  const answer = () => {
+    if (asked.size < ids.length) return;
+    const ready = waiting.splice(0);
+    const others = ready.filter(({ index }) => index > 0);
+    for (const { link, index } of others) sendChunk(link, content, index);
+    const first = ready.find(({ index }) => index === 0);
+    if (first) answerLast(first.link, others[0]?.link).catch(() => {});
+  };
+  const answerLast = async (link: NodeLink, other: NodeLink | undefined) => {
+    // What is behind the chunks on that link has been answered, so they have been read.
+    for (let i = 0; other && i < 3; i++) {
+      other.send({ type: "ping" });
+      await other.next("pong", {});
+    }
+    sendChunk(link, content, 0);
+  };
+  const chunk = (link: NodeLink, index: number) => {
+    waiting.push({ link, index });
+    asked.add(link.node.id);
+    answer();
+  };
+  for (const id of ids) await linkedNode(context, peer, id, serving(content, { chunk }));
+  await linkedNode(context, peer, "dave");
+  const fetched = peer.fetch(content, "chunk-order-assumed");
+  fetched.catch(() => {});
+  await context.step(
+    {
+      en: "each of the three that have the content is asked for a share of it",
+      ko: "콘텐츠를 가진 세 피어 모두 일부를 요청받음",
+    },
+    async () => {
+      while (asked.size < ids.length) await peer.learner.rest();
+    },
+    "one-source-only",
+  );
+  await fetched;
+  await peer.close();
+}, { catches: ["one-source-only", "chunk-order-assumed"] });
+
+task(6, {
+  en: "a chunk is believed if its SHA-256 is right, and asked for elsewhere if not",
+  ko: "chunk는 SHA-256이 맞을 때만 믿고, 틀리면 다른 피어에게 요청합니다",
+}, async (context) => {
+  const content = await randomContent(context, 12);
+  const lies: [what: Text, lie: (link: NodeLink, index: number) => unknown][] = [
+    [
+      { en: "with one wrong bit", ko: "한 비트가 틀린 chunk" },
+      (link, index) => sendChunk(link, content, index, spoiled(content.chunks[index]!)),
+    ],
+    [
+      { en: "with one byte too many", ko: "한 바이트가 많은 chunk" },
+      (link, index) =>
+        sendChunk(link, content, index, concat(content.chunks[index]!, Uint8Array.of(0))),
+    ],
+    [
+      { en: "of nothing", ko: "빈 chunk" },
+      (link, index) => sendChunk(link, content, index, new Uint8Array(0)),
+    ],
+  ];
+  for (const [what, lie] of lies) {
+    const peer = await createPeer(context, { id: "alice" });
+    // The honest one waits until the liar has been asked.
+    const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
+    let count = 0;
+    const chunk = (link: NodeLink, index: number) => {
+      count++;
+      isAsked();
+      return lie(link, index);
+    };
+    const honest = async (link: NodeLink, index: number) => {
+      await asked;
+      await sendChunk(link, content, index);
+    };
+    await linkedNode(context, peer, "ann", serving(content, { chunk }));
+    await linkedNode(context, peer, "bob", serving(content, { chunk: honest }));
+    const value = await context.step(
+      {
+        en: `fetch() resolves, although ann sends chunks ${what.en}`,
+        ko: `ann이 ${what.ko}를 보내도 fetch()가 성공함`,
+      },
+      () =>
+        peer.learner.method(peer.remote, "fetch", [content.hash], {
+          expected: {
+            en: `fetch() resolves, although ann sends chunks ${what.en}`,
+            ko: `ann이 ${what.ko}를 보내도 fetch()가 성공함`,
+          },
+          mistake: "bad-source-ends-fetch",
+        }),
+      "bad-source-ends-fetch",
+    );
+    expectBytes(bytesOf(value, "fetch()"), content.bytes, "chunk-unchecked");
+    expectThat(
+      count < content.chunks.length,
+      {
+        en: "ann, whose chunks are wrong, is asked no more",
+        ko: "틀린 chunk를 보낸 ann에게는 더 묻지 않음",
+      },
+      { en: `asked ${count} times`, ko: `${count}번 물었습니다` },
+      "chunk-unchecked",
+    );
+    await peer.close();
+  }
+}, { catches: ["chunk-unchecked", "bad-source-ends-fetch", "one-source-only"] });
+
+task(6, {
+  en: "what one peer lacks, or takes with it when it leaves, comes from another",
+  ko: "한 피어에게 없거나 그 피어가 떠나며 잃은 chunk는 다른 피어에게서 받습니다",
+}, async (context) => {
+  const content = await randomContent(context, 12);
+  const failures: ((link: NodeLink, index: number) => unknown)[] = [
+    (link) => link.end(),
+    (link, index) => link.send({ type: "missing", hash: content.hash, index }),
+  ];
+  for (const chunk of failures) {
+    const peer = await createPeer(context, { id: "alice" });
+    const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
+    await linkedNode(
+      context,
+      peer,
+      "ann",
+      serving(content, {
+        chunk: (link, index) => {
+          isAsked();
+          return chunk(link, index);
+        },
+      }),
+    );
+    await linkedNode(
+      context,
+      peer,
+      "bob",
+      serving(content, {
+        chunk: async (link, index) => {
+          await asked;
+          await sendChunk(link, content, index);
+        },
+      }),
+    );
+    await peer.fetch(content, "bad-source-ends-fetch");
+    await peer.close();
+  }
+}, { catches: ["bad-source-ends-fetch", "one-source-only"] });
+
+task(6, {
+  en: "fetch() of what nobody has rejects with Deno.errors.NotFound",
+  ko: "아무도 갖지 않은 것에 대한 fetch()는 Deno.errors.NotFound로 실패합니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const missing = (en: string, ko: string, className = "Deno.errors.NotFound") =>
+    peer.rejects("fetch", ["0".repeat(64)], {
+      expected: {
+        en: `fetch() rejects with Deno.errors.NotFound: ${en}`,
+        ko: `fetch()가 Deno.errors.NotFound로 실패함: ${ko}`,
+      },
+      className,
+      mistake: "missing-hangs",
+    });
+  await missing("there is no link", "링크가 없음");
+  await linkedNode(context, peer, "bob");
+  await missing("bob has it not", "bob에게 없음");
+  await linkedNode(context, peer, "carol", { answers: { want: (link) => link.end() } });
+  await missing("bob has it not, and carol leaves", "bob에게 없고 carol은 떠남");
+  await peer.close();
+}, { catches: ["missing-hangs"] });
+
+task(6, {
+  en: "a manifest is believed if its SHA-256 is the hash that was asked for",
+  ko: "manifest는 SHA-256이 요청한 해시와 같을 때만 믿습니다",
+}, async (context) => {
+  const { hash, bytes, manifest } = await randomContent(context, 3);
+  const content = await sharedContent(bytes);
+  const other = await randomContent(context, 3);
+  const lies: [manifest: Uint8Array<ArrayBuffer>, size: number][] = [
+    [other.manifest, other.bytes.length],
+    [manifest.subarray(32), bytes.length - CHUNK_BYTES],
+    [new Uint8Array(0), 0],
+  ];
+  for (const [manifest, size] of lies) {
+    const peer = await createPeer(context, { id: "alice" });
+    const lie = serving(content, {
+      manifest: (link) => link.send({ type: "manifest", hash, size }, manifest),
+      chunk: (link, index) => sendChunk(link, other, index),
+    });
+    await linkedNode(context, peer, "ann", {
+      answers: {
+        ...lie.answers,
+        get: (link, { header: { index } }) =>
+          link.send({ type: "chunk", hash, index }, other.chunks[Number(index)]),
+      },
+    });
+    await peer.rejects("fetch", [hash], {
+      expected: {
+        en: "fetch() rejects with Deno.errors.NotFound: the only manifest is a wrong one",
+        ko: "받은 manifest가 틀린 것뿐이므로 fetch()가 Deno.errors.NotFound로 실패함",
+      },
+      className: "Deno.errors.NotFound",
+      mistake: "manifest-unchecked",
+    });
+    await linkedNode(context, peer, "bob", serving(content));
+    await peer.fetch(content, "manifest-unchecked");
+    await peer.close();
+  }
+}, { catches: ["manifest-unchecked"] });
+
+task(6, {
+  en: "a peer that does not answer is given up after silenceMs, and others are asked",
+  ko: "답하지 않는 피어는 silenceMs 뒤에 포기하고 다른 피어에게 요청합니다",
+}, async (context) => {
+  const { step } = context;
+  const content = await randomContent(context, 6);
+  // On a busy machine the honest one may be late, too: then there is a second and a third attempt.
+  for (const silenceMs of [SILENCE_MS, 4 * SILENCE_MS, 16 * SILENCE_MS]) {
+    const peer = await createPeer(context, { id: "alice", silenceMs });
+    const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
+    const stalled = serving(content, { chunk: () => isAsked() });
+    const honest = serving(content, {
+      chunk: async (link, index) => {
+        await asked;
+        await sendChunk(link, content, index);
+      },
+    });
+    await linkedNode(context, peer, "ann", stalled);
+    const { link } = await linkedNode(context, peer, "bob", honest);
+    await linkedNode(context, peer, "carol", { answers: { want: () => {} } });
+    const expected: Text = {
+      en: "fetch() resolves, although ann never sends a chunk, and carol no manifest",
+      ko: "ann이 chunk를, carol이 manifest를 끝내 보내지 않아도 fetch()가 성공함",
+    };
+    const { handle } = peer.remote;
+    const args = [encodeArg(content.hash)];
+    const answer = await step(
+      expected,
+      () => peer.learner.order({ op: "method", handle, name: "fetch", args }),
+      "stalled-source-waits",
+    );
+    if (!answer.ok && (link.isOver || silenceMs < 16 * SILENCE_MS)) {
+      await peer.close();
+      continue;
+    }
+    if (!answer.ok) {
+      fail({ expected, received: showError(answer.error), mistake: "stalled-source-waits" });
+    }
+    const value = "value" in answer ? decodeValue(answer.value) : undefined;
+    expectBytes(bytesOf(value, "fetch()"), content.bytes, "stalled-source-waits");
+    await peer.close();
+    return;
+  }
+}, {
+  catches: ["stalled-source-waits", "one-source-only"],
+  waitsMs: SILENCE_MS,
+  deadlineMs: 4_000,
+});
+
+task(6, {
+  en: "a frame of more than 16 MiB ends its link as soon as it is announced",
+  ko: "16 MiB보다 긴 프레임은 길이를 알리는 순간 링크를 끊습니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const stays = await linkedNode(context, peer, "zed");
+  for (const length of [MAX_FRAME_BYTES + 1, 0x7fff_ffff, 0xffff_ffff]) {
+    const { link } = await linkedNode(context, peer, "ann");
+    await link.sendRaw(lengthPrefix(length), `the length ${length}`);
+    await link.expectEnd(
+      {
+        en: `the link on which a frame of ${length} bytes was announced is ended`,
+        ko: `${length}바이트 프레임을 알린 링크가 끊어짐`,
+      },
+      "trusts-length",
+    );
+    await peer.expectPeers([stays.node.entry], "trusts-length");
+  }
+  const header = encodeFrame({ type: "message" }).subarray(4);
+  stays.link.send({ type: "message" }, new Uint8Array(MAX_FRAME_BYTES - header.length));
+  stays.link.send({ type: "ping" });
+  stays.link.send({ type: "want", hash: "0".repeat(64) });
+  await stays.link.next(["pong", "missing"], {
+    expected: {
+      en: "a frame of exactly 16 MiB is taken, and the next one answered",
+      ko: "정확히 16 MiB인 프레임은 받아들이고 다음 프레임에 답함",
+    },
+    mistake: "trusts-length",
+  });
+  await peer.close();
+}, { catches: ["trusts-length"] });
+
+task(6, {
+  en: "a second hello with the id of a linked peer does not take its place",
+  ko: "이미 링크된 피어의 id로 온 두 번째 hello는 그 자리를 빼앗지 못합니다",
+}, async (context) => {
+  const content = await randomContent(context, 2);
+  const peer = await createPeer(context, { id: "alice" });
+  const honest = await linkedNode(context, peer, "bob", serving(content));
+  const thief = new ScriptedNode(context, "bob");
+  const link = await thief.dial(peer.addr);
+  await link.expectEnd(
+    { en: "the second bob is refused", ko: "두 번째 bob은 거절됨" },
+    "trusts-name",
+  );
+  const again = new ScriptedNode(context, "bob");
+  await peer.rejects("connect", [again.addr], {
+    expected: {
+      en: "connect() to another bob rejects",
+      ko: "다른 bob에 대한 connect()가 실패함",
+    },
+    mistake: "trusts-name",
+  });
+  await peer.expectPeers([honest.node.entry], "trusts-name");
+  await talk(peer, honest.link, "trusts-name");
+  await peer.fetch(content, "trusts-name");
+  await peer.close();
+}, { catches: ["trusts-name"] });
+
+task(6, {
+  en: "three processes: who has fetched content serves it when the first has gone",
+  ko: "세 프로세스: 받은 콘텐츠는 처음 가진 피어가 떠난 뒤에도 제공됩니다",
+}, async (context) => {
+  const others = await Promise.all([context.another(), context.another()]);
+  const alice = await createPeer(context, { id: "alice" });
+  const bob = await createPeer(context, { id: "bob" }, others[0]);
+  const carol = await createPeer(context, { id: "carol" }, others[1]);
+  await bob.connect(alice.addr, "alice");
+  const content = await randomContent(context, 3);
+  expectEqual(await alice.share(content.bytes), content.hash);
+  await bob.fetch(content);
+  await alice.close();
+  await carol.connect(bob.addr, "bob");
+  await carol.fetch(content);
+  await carol.close();
+  await bob.close();
+});
