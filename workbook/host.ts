@@ -36,6 +36,10 @@ const toBytes = encoder.encode.bind(encoder);
 const decoder = new TextDecoder();
 const toText = decoder.decode.bind(decoder);
 const exit = Deno.exit;
+const joinText = Function.prototype.call.bind(Array.prototype.join) as (
+  parts: string[],
+  between: string,
+) => string;
 const memoryUsage = Deno.memoryUsage;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 (globalThis as { gc?: undefined }).gc = undefined;
@@ -313,20 +317,25 @@ function pinTools(): void {
 }
 
 const chunk = new Uint8Array(65536);
-let buffered = "";
+/** What has come since the end of the last line. Only new text is searched: a line may have megabytes. */
+let parts: string[] = [];
+let fresh = "";
 
 /** Lines of standard input, until it ends. */
 async function nextLine(): Promise<string | null> {
   for (;;) {
-    const end = buffered.indexOf("\n");
+    const end = fresh.indexOf("\n");
     if (end >= 0) {
-      const line = buffered.slice(0, end);
-      buffered = buffered.slice(end + 1);
+      parts[parts.length] = fresh.slice(0, end);
+      const line = joinText(parts, "");
+      parts = [];
+      fresh = fresh.slice(end + 1);
       return line;
     }
+    if (fresh !== "") parts[parts.length] = fresh;
     const size = await readInput(chunk);
     if (size === null) return null;
-    buffered += toText(chunk.subarray(0, size), { stream: true });
+    fresh = toText(new bytesClass(chunk.buffer, 0, size), { stream: true });
   }
 }
 

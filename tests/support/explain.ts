@@ -421,7 +421,9 @@ export function waitingFor(state: ChildState | undefined): Text[] {
       ko: "코드가 쉬지 않고 돌고 있습니다: await가 없는 반복문은 다른 일을 막습니다",
     }];
   }
-  const calls = state.pending.filter((call) => call.byLearner);
+  // What waits for somebody in particular first: a server's accept() and read() may always be pending.
+  const calls = state.pending.filter((call) => call.byLearner)
+    .toSorted((a, b) => rankOf(a.api) - rankOf(b.api));
   if (calls.length > 0) return distinct(calls.map(waitingIn)).slice(0, 3);
   const timer = Math.max(...state.timersMs, 0);
   if (timer > 0) {
@@ -435,6 +437,13 @@ export function waitingFor(state: ChildState | undefined): Text[] {
     ko:
       "아무도 끝내 주지 않는 프로미스(promise)를 기다리는 중입니다. 대기 중인 소켓 호출은 없습니다",
   }];
+}
+
+const TOLD_FIRST = ["connect", "write", "closeWrite", "read", "receive", "accept"];
+
+function rankOf(api: string): number {
+  const rank = TOLD_FIRST.indexOf(api);
+  return rank < 0 ? TOLD_FIRST.length : rank;
 }
 
 function distinct(texts: Text[]): Text[] {

@@ -4,7 +4,11 @@
  * @module
  */
 
+import { patternBytes } from "../../workbook/pattern.ts";
 import { SUITE_ENV } from "../../workbook/records.ts";
+
+/** As many bytes take long to draw one by one. */
+const MANY = 8_192;
 
 /** A source of numbers with a seed (mulberry32: small, and good enough to make payloads). */
 export class Random {
@@ -35,7 +39,10 @@ export class Random {
 
   /** So many bytes of any value. */
   bytes(count: number): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from({ length: count }, () => this.integer(0, 255));
+    if (count >= MANY) return patternBytes(this.integer(1, 0x7fff_ffff), count);
+    const bytes = new Uint8Array(count);
+    for (let i = 0; i < count; i++) bytes[i] = this.integer(0, 255);
+    return bytes;
   }
 
   /** A word of lower-case letters. */

@@ -43,6 +43,8 @@ export interface TestContext {
 export interface RunnableTest {
   task: number;
   index: number;
+  /** Its place among the tests of its task. */
+  place: number;
   name: Text;
   run: (context: TestContext) => Promise<void>;
   deadlineMs: number;
@@ -139,7 +141,7 @@ export class Run {
     const context: TestContext = {
       learner,
       peers: this.peers,
-      random: new Random(seed + this.#test.index * 7919),
+      random: new Random(seed + this.#test.task * 104_729 + this.#test.place * 7919),
       program: () => this.#startProgram(),
       another: () => this.#join(this.#takeOther(this.#processes.length - 1), failLater),
       step: (...step) => this.#step(...step),

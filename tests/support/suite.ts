@@ -60,6 +60,7 @@ export function task(
   const test: Declared = {
     task,
     index: declared.length,
+    place: declared.filter((test) => test.task === task).length,
     name,
     run,
     catches,

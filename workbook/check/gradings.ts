@@ -28,12 +28,14 @@ export interface GradingSetting {
   mistakes: Map<string, MistakeInfo>;
   importMap: string | undefined;
   seed: number;
+  /** Grades no more of a wrong submission than the tasks it must fail, and one of the others. */
+  brief?: boolean;
 }
 
 /** Grades one submission in a folder of its own. */
 export async function gradeSubmission(
   submission: Submission,
-  { root, lesson, mistakes, importMap, seed }: GradingSetting,
+  { root, lesson, mistakes, importMap, seed, brief = false }: GradingSetting,
 ): Promise<Graded> {
   const folder = await Deno.makeTempDir({ prefix: "workbook_check_" });
   try {
@@ -41,8 +43,10 @@ export async function gradeSubmission(
     const exercise = `${folder}/${lesson.slug}/exercise.ts`;
     await Deno.writeTextFile(exercise, submission.source);
     const target = { path: folder, label: "lessons" };
-    const report = await runSuite({ root, slug: lesson.slug, target, seed, importMap });
-    const of = (lang: Lang) => lessonResult(report, { lesson, target, seed, lang }, mistakes);
+    const tasks = brief && submission.kind === "wrong" ? someTasks(submission, lesson) : undefined;
+    const report = await runSuite({ root, slug: lesson.slug, target, seed, tasks, importMap });
+    const of = (lang: Lang) =>
+      lessonResult(report, { lesson, target, seed, tasks, lang }, mistakes);
     const [en, ko] = [of("en"), of("ko")];
     return {
       submission,
@@ -56,6 +60,13 @@ export async function gradeSubmission(
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** The tasks that a wrong submission must fail, and one of the others by chance. */
+function someTasks({ fails }: Submission, { tasks }: LessonInfo): number[] {
+  const others = tasks.map(({ task }) => task).filter((task) => !fails.includes(task));
+  const other = others[Math.floor(Math.random() * others.length)];
+  return [...fails, ...(other === undefined ? [] : [other])].sort((a, b) => a - b);
 }
 
 /** How the verdict differs from what the submission's first line announces, a sentence each. */

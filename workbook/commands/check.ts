@@ -5,7 +5,7 @@
  * @module
  */
 
-import { goldenProblems, strayGoldens } from "../check/golden.ts";
+import { goldenProblems, type GoldenUpdate, strayGoldens } from "../check/golden.ts";
 import { type Graded, gradeSubmission, verdictLine, verdictProblems } from "../check/gradings.ts";
 import { partProblems, planProblems, strayProblems } from "../check/parts.ts";
 import { readmeProblems } from "../check/readme.ts";
@@ -22,12 +22,12 @@ const WORKERS = 2;
 /**
  * Checks all lessons, or those whose numbers are given.
  *
- * `--update` writes the golden files. `--repeat R` grades every submission R times with different seeds and reports
+ * `--update` writes the golden files; `--or` adds what is told now to what they keep. `--repeat R` grades every submission R times with different seeds and reports
  * each verdict that differs; `--busy B` keeps B processes busy meanwhile; `--only TEXT` takes submissions by name.
  */
 export async function checkCommand(args: string[], root: string): Promise<number> {
   const options = readOptions(args, {
-    flags: ["update"],
+    flags: ["update", "or"],
     values: ["repeat", "busy", "only", "workers"],
   });
   const number = (name: string, fallback: number) =>
@@ -36,7 +36,7 @@ export async function checkCommand(args: string[], root: string): Promise<number
   try {
     const { gradings, submissions, problems } = await runCheck(root, {
       lessons: options.rest.map((text) => wholeNumber(text, "check", 1)),
-      update: options.flags.has("update"),
+      update: options.flags.has("or") ? "too" : options.flags.has("update") ? "instead" : "no",
       repeat: number("repeat", 0),
       workers: Math.max(1, number("workers", WORKERS)),
       only: options.values.get("only") ?? "",
@@ -62,15 +62,16 @@ export async function runCheck(
     lessons.length === 0 || lessons.includes(Number(slug.slice(0, 2)))
   );
   const check = new Check(root, {
-    update: false,
+    update: "no",
     repeat: 0,
     workers: WORKERS,
     only: "",
+    brief: false,
     ...options,
   });
   check.problems.push(...await strayProblems(root, slugs));
   const all = await Promise.all(slugs.map((slug) => readLesson(root, slug)));
-  check.problems.push(...await readmeProblems(root, all, options.update ?? false));
+  check.problems.push(...await readmeProblems(root, all, (options.update ?? "no") !== "no"));
   for (const slug of chosen) await check.lesson(await readLesson(root, slug));
   const { gradings, submissions, passed, problems } = check;
   return { gradings, submissions, passed, problems };
@@ -83,10 +84,11 @@ function startBusyProcess(): Deno.ChildProcess {
 }
 
 interface CheckOptions {
-  update: boolean;
+  update: GoldenUpdate;
   repeat: number;
   workers: number;
   only: string;
+  brief: boolean;
 }
 
 class Check {
@@ -114,7 +116,8 @@ class Check {
       !trouble && name.includes(this.#options.only)
     );
     this.submissions += submissions.length;
-    const setting = { root, lesson, mistakes, importMap: this.#importMap };
+    const { brief } = this.#options;
+    const setting = { root, lesson, mistakes, importMap: this.#importMap, brief };
     const { repeat, update } = this.#options;
     const verdicts = new Map<string, Map<string, number>>();
     const rounds = repeat === 0 ? [GOLDEN_SEED] : Array.from({ length: repeat }, (_, i) => i + 1);
@@ -150,7 +153,7 @@ class Check {
       this.problems.push(`${slug} ${name}: verdicts differ${list}`);
     }
     if (repeat === 0 && !this.#options.only) {
-      this.problems.push(...await strayGoldens(root, slug, all.filter(hasGolden), update));
+      this.problems.push(...await strayGoldens(root, slug, all.filter(hasGolden), update !== "no"));
     }
   }
 
