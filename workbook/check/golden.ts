@@ -83,7 +83,9 @@ export async function goldenProblems(
   return problems;
 }
 
-const STEP = /^ {4}[ \d]{3} {2}(you|peer|나|상대) /;
+const STEP = /^ {4}(?:[ \d]{3}|PORT\d+) {2}(you|peer|나|상대) /;
+/** Which further tests see a mistake may depend on the moment; the first one, and what it says, does not. */
+const FURTHER = /^ {4}(also fails|함께 실패): /;
 
 /** A golden text without the steps on the wire, its ports named anew. */
 export function withoutSteps(text: string): string {
@@ -91,7 +93,7 @@ export function withoutSteps(text: string): string {
   const lines = text.split("\n").filter((line) => {
     // A step that is longer than a line goes on far to the right.
     isStep = STEP.test(line) || line === "      …" || (isStep && /^ {12,}\S/.test(line));
-    return !isStep;
+    return !isStep && !FURTHER.test(line);
   });
   // How often a loop printed before it was stopped is no matter either.
   const plain = lines.join("\n").replace(/(?<=… \()\d+/g, "N");

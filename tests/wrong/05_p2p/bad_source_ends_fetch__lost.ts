@@ -385,7 +385,7 @@ class Harvest {
     ) {
       this.#chunks.set(index, answer.body);
     } else {
-      throw new Deno.errors.NotFound(`Chunk ${index} of ${source.name} is broken`);
+      throw new Deno.errors.NotFound(`A chunk of ${source.name} is broken`);
     }
   }
 
