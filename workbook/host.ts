@@ -9,7 +9,8 @@
  */
 
 import type { Order, Reply } from "./protocol.ts";
-import { OUTPUT_LOST, RECORD_MARK } from "./protocol.ts";
+import { OUTPUT_LOST, RECORD_MARK, STRANGERS } from "./protocol.ts";
+import { closeBackDoors, pinBuiltIns } from "./host_pins.ts";
 import { seal } from "./host_seal.ts";
 import { socketTools } from "./host_sockets.ts";
 import { valueTools } from "./host_values.ts";
@@ -337,6 +338,10 @@ async function nextLine(): Promise<string | null> {
 startObserving((event) => say({ event }));
 seal();
 guardProcess();
+if (Deno.args.includes(STRANGERS)) {
+  closeBackDoors();
+  pinBuiltIns();
+}
 word = await nextLine() ?? exit(0);
 say({ ready: true });
 for (let line = await nextLine(); line !== null; line = await nextLine()) {

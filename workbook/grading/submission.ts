@@ -15,6 +15,7 @@ import {
   type SubmissionResult,
   submissionResult,
 } from "./model.ts";
+import { Place } from "./place.ts";
 import { courseVersion } from "./version.ts";
 
 export type { SandboxLevel, SubmissionResult } from "./model.ts";
@@ -69,19 +70,21 @@ export async function gradeSubmission(request: SubmissionRequest): Promise<Submi
     ignored,
   };
   const results: LessonResult[] = [];
-  const stage = await Deno.makeTempDir({ prefix: "workbook_grade_" });
+  const place = await Place.create({ root, level: sandbox, importMap, suites });
   try {
     for (const lesson of lessons) {
-      await Deno.mkdir(`${stage}/${lesson.slug}`);
+      const folder = `${place.target}/${lesson.slug}`;
+      await Deno.mkdir(folder);
       const exercise = exercises.get(lesson.slug);
-      if (exercise) await Deno.writeFile(`${stage}/${lesson.slug}/exercise.ts`, exercise);
+      if (exercise) await Deno.writeFile(`${folder}/exercise.ts`, exercise);
       const result = await grade({
         root,
         lesson,
-        target: { path: stage, label: head.submission },
+        target: { path: place.target, label: head.submission },
         seed,
         lang,
         importMap,
+        place,
         signal,
       });
       const why = refused.get(lesson.slug);
@@ -90,7 +93,7 @@ export async function gradeSubmission(request: SubmissionRequest): Promise<Submi
       onLesson?.(result);
     }
   } finally {
-    await Deno.remove(stage, { recursive: true });
+    await place.remove();
   }
   return submissionResult(head, results, Math.round(performance.now() - begin));
 }
