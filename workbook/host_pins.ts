@@ -19,6 +19,7 @@ const OFTEN_ASSIGNED = new Set<PropertyKey>([
   "toJSON",
 ]);
 
+/** Pins what `object` has. Assigning to what inherits from it throws, too; defining does not. */
 function pin(object: object): void {
   for (const key of Reflect.ownKeys(object)) {
     const property = Object.getOwnPropertyDescriptor(object, key)!;
@@ -31,18 +32,44 @@ function pin(object: object): void {
   }
 }
 
+/** The same for what others inherit from and then assign to, as Node's Buffer does. */
+function pinSoftly(object: object): void {
+  for (const key of Reflect.ownKeys(object)) {
+    const property = Object.getOwnPropertyDescriptor(object, key)!;
+    const { value } = property;
+    if (!property.configurable || OFTEN_ASSIGNED.has(key) || typeof value !== "function") continue;
+    Object.defineProperty(object, key, {
+      configurable: false,
+      get: () => value,
+      set(this: object, own: unknown) {
+        if (this === object) throw new TypeError(`Cannot replace ${String(key)}`);
+        Object.defineProperty(this, key, {
+          value: own,
+          writable: true,
+          enumerable: true,
+          configurable: true,
+        });
+      },
+    });
+  }
+}
+
 /** Pins the methods of the classes and the functions that the host uses. */
 export function pinBuiltIns(): void {
   const typedArray = Object.getPrototypeOf(Uint8Array);
-  const classes = [Array, Map, Set, WeakMap, WeakSet, String, Uint8Array, typedArray, Promise];
+  for (const object of [typedArray, typedArray.prototype, Uint8Array, Uint8Array.prototype]) {
+    pinSoftly(object);
+  }
+  const collections = [Map, Set, WeakMap, WeakSet];
+  const others = [Array, String, Promise];
+  for (const one of [...collections, ...others]) pinSoftly(one);
+  for (const one of collections) pinSoftly(one.prototype);
   const iterators = [[], new Map(), new Set(), ""].map((iterable) =>
     Object.getPrototypeOf((iterable as Iterable<unknown>)[Symbol.iterator]())
   );
-  const prototypes = [...classes.map((one) => one.prototype), Function.prototype, RegExp.prototype];
-  for (const object of [...classes, ...prototypes, ...iterators, Object, Reflect, JSON, Number]) {
-    pin(object);
-  }
-  pin(Object.getPrototypeOf(iterators[0]));
+  const prototypes = [...others, Function, RegExp].map((one) => one.prototype);
+  for (const object of [...prototypes, ...iterators, Object, Reflect, JSON, Number]) pin(object);
+  pin(Object.getPrototypeOf(iterators[0]!));
   pin(TextEncoder.prototype);
   pin(TextDecoder.prototype);
   pin(Performance.prototype);
