@@ -15,6 +15,7 @@ type Command = (args: string[], root: string) => Promise<number>;
 const COMMANDS: Record<string, () => Promise<Command>> = {
   bench: async () => (await import("./commands/bench.ts")).benchCommand,
   check: async () => (await import("./commands/check.ts")).checkCommand,
+  grade: async () => (await import("./commands/grade.ts")).gradeCommand,
   hint: async () => (await import("./commands/hint.ts")).hintCommand,
   lesson: async () => (await import("./commands/lesson.ts")).lessonCommand,
   new: async () => (await import("./commands/new.ts")).newCommand,

@@ -9,9 +9,14 @@
  */
 
 import type { Order, Reply } from "./protocol.ts";
-import { OUTPUT_LOST, RECORD_MARK } from "./protocol.ts";
-import { decode, encode, encodeError, handleValue, hold, holding, setHome } from "./host_values.ts";
-import {
+import { OUTPUT_LOST, RECORD_MARK, STRANGERS } from "./protocol.ts";
+import { closeBackDoors, pinBuiltIns } from "./host_pins.ts";
+import { seal } from "./host_seal.ts";
+import { socketTools } from "./host_sockets.ts";
+import { valueTools } from "./host_values.ts";
+
+const { decode, encode, encodeError, handleValue, hold, holding, setHome } = valueTools();
+const {
   acceptQuietly,
   adopt,
   closeQuietly,
@@ -24,7 +29,7 @@ import {
   setLimits,
   startObserving,
   stateNow,
-} from "./host_sockets.ts";
+} = socketTools();
 
 const input = Deno.stdin;
 const readInput = input.read.bind(input);
@@ -340,7 +345,12 @@ async function nextLine(): Promise<string | null> {
 }
 
 startObserving((event) => say({ event }));
+seal();
 guardProcess();
+if (Deno.args.includes(STRANGERS)) {
+  closeBackDoors();
+  pinBuiltIns();
+}
 word = await nextLine() ?? exit(0);
 say({ ready: true });
 for (let line = await nextLine(); line !== null; line = await nextLine()) {

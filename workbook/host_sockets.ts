@@ -19,10 +19,13 @@ import type {
   WireEvent,
 } from "./protocol.ts";
 import { makeReadable, makeWritable, type StreamEnds } from "./host_streams.ts";
-import { encodeError, setSocketFacts, toBase64 } from "./host_values.ts";
+import { untilSealed } from "./host_seal.ts";
+import { valueTools } from "./host_values.ts";
+
+const { encodeError, setSocketFacts, toBase64 } = valueTools();
 
 /** Deno's calls as they were before the exercise was loaded. */
-export const original = {
+const original = {
   listen: Deno.listen,
   listenDatagram: Deno.listenDatagram,
   connect: Deno.connect,
@@ -57,27 +60,27 @@ const promiseClass = Promise;
 const originalTimers = { setTimeout, clearTimeout, setImmediate };
 
 /** Sends an event to the suite. */
-export function emit(event: Omit<WireEvent, "at">, at = now()): void {
+function emit(event: Omit<WireEvent, "at">, at = now()): void {
   if (events++ < MAX_EVENTS) report({ at, ...event });
 }
 
 /** Limits for every connection from now on. */
-export function setLimits(value: Limits): void {
+function setLimits(value: Limits): void {
   limits = value;
 }
 
 /** Faults from now on; they replace the ones before. */
-export function setFaults(value: Fault[]): void {
+function setFaults(value: Fault[]): void {
   faults = value;
 }
 
 /** Registers a socket that the host made on the suite's behalf. */
-export function adopt(object: object, kind: SocketKind, cuts: number[] = []): void {
+function adopt(object: object, kind: SocketKind, cuts: number[] = []): void {
   observe(object, kind, "given").cuts = cuts;
 }
 
 /** Ends a socket of any kind; one that is closed already is left alone. */
-export function closeQuietly(object: unknown): void {
+function closeQuietly(object: unknown): void {
   try {
     (object as { close(): void }).close();
   } catch {
@@ -86,7 +89,7 @@ export function closeQuietly(object: unknown): void {
 }
 
 /** What the child holds and waits for at this moment. */
-export function stateNow(): ChildState {
+function stateNow(): ChildState {
   return {
     pending: [...pending],
     open: [...open.values()].map(({ resource, kind, addr, remoteAddr, origin, bytesRead }) => ({
@@ -102,7 +105,7 @@ export function stateNow(): ChildState {
 }
 
 /** Waits until the timers that are due within `ms` have fired, and for a few turns of the event loop. */
-export async function rest(ms: number): Promise<void> {
+async function rest(ms: number): Promise<void> {
   await turns();
   const near = [...timers.values()].filter((delay) => delay <= ms);
   if (near.length > 0) {
@@ -218,7 +221,7 @@ const seen: { [K in "listener" | "conn" | "datagram"]?: { prototype: object; met
   {};
 
 /** The host's own accept: unlimited, unreported. */
-export function acceptQuietly(listener: Deno.TcpListener): Promise<Deno.TcpConn> {
+function acceptQuietly(listener: Deno.TcpListener): Promise<Deno.TcpConn> {
   return seen.listener!.methods.accept!.call(listener) as Promise<Deno.TcpConn>;
 }
 
@@ -455,7 +458,7 @@ const wrapped = {
 };
 
 /** Puts the wrapped calls in place and hands every event to `send` from now on. */
-export function startObserving(send: (event: WireEvent) => void): void {
+function startObserving(send: (event: WireEvent) => void): void {
   report = send;
   Object.assign(Deno, wrapped);
   watchTimers();
@@ -528,12 +531,12 @@ function watched(): [string, unknown][] {
 let before: [string, unknown][] = [];
 
 /** Remembers the built-ins as they are before the exercise is loaded. */
-export function rememberBuiltIns(): void {
+function rememberBuiltIns(): void {
   before = watched();
 }
 
 /** Names of built-ins that are not what they were. */
-export function replacedBuiltIns(): string[] {
+function replacedBuiltIns(): string[] {
   const names: string[] = [];
   const current = watched();
   for (let i = 0; i < before.length; i++) {
@@ -541,3 +544,19 @@ export function replacedBuiltIns(): string[] {
   }
   return names;
 }
+
+/** What the rest of the host uses of this module. */
+export const socketTools = untilSealed({
+  original,
+  emit,
+  setLimits,
+  setFaults,
+  adopt,
+  closeQuietly,
+  stateNow,
+  rest,
+  acceptQuietly,
+  startObserving,
+  rememberBuiltIns,
+  replacedBuiltIns,
+});

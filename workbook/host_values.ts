@@ -8,6 +8,7 @@
  * @module
  */
 
+import { untilSealed } from "./host_seal.ts";
 import { patternBytes } from "./pattern.ts";
 import type { HandleKind, WireAddr, WireArg, WireError, WireValue } from "./protocol.ts";
 
@@ -47,18 +48,18 @@ let homeUrl = "";
 let homeShown = "";
 
 /** Tells this module how to recognise sockets. */
-export function setSocketFacts(facts: (value: object) => SocketFacts | undefined): void {
+function setSocketFacts(facts: (value: object) => SocketFacts | undefined): void {
   factsOf = facts;
 }
 
 /** Tells this module which folder is the learner's, to find the learner's own lines in a stack. */
-export function setHome(url: string): void {
+function setHome(url: string): void {
   homeUrl = url;
   homeShown = decodeURIComponent(url);
 }
 
 /** Keeps `value` under a handle; the same object keeps its handle. */
-export function hold(value: object): string {
+function hold(value: object): string {
   let handle = handleOf.get(value);
   if (handle === undefined) {
     handle = `h${nextHandle++}`;
@@ -69,13 +70,13 @@ export function hold(value: object): string {
 }
 
 /** What is kept under `handle`. */
-export function holding(handle: string): unknown {
+function holding(handle: string): unknown {
   if (!held.has(handle)) throw new errorClass(`No such handle: "${handle}"`);
   return held.get(handle);
 }
 
 /** Bytes to base64. */
-export function toBase64(bytes: Uint8Array): string {
+function toBase64(bytes: Uint8Array): string {
   return encodeBase64(bytes);
 }
 
@@ -85,7 +86,7 @@ export function fromBase64(base64: string): Uint8Array<ArrayBuffer> {
 }
 
 /** Makes `value` fit for JSON. Never throws: what cannot be told is told as text. */
-export function encode(value: unknown, depth = 0): WireValue {
+function encode(value: unknown, depth = 0): WireValue {
   try {
     return encodeUnsafe(value, depth);
   } catch (error) {
@@ -152,7 +153,7 @@ function factFields(facts: SocketFacts) {
 }
 
 /** What stands for an object that stays here. */
-export function handleValue(object: object, kind: HandleKind): WireValue & { is: "handle" } {
+function handleValue(object: object, kind: HandleKind): WireValue & { is: "handle" } {
   let className = kind === "function" ? "Function" : "Object";
   try {
     const name = (object as { constructor?: { name?: unknown } }).constructor?.name;
@@ -164,7 +165,7 @@ export function handleValue(object: object, kind: HandleKind): WireValue & { is:
 }
 
 /** Describes something that was thrown, whatever it is. */
-export function encodeError(error: unknown, depth = 0): WireError {
+function encodeError(error: unknown, depth = 0): WireError {
   if (!(error instanceof errorClass)) {
     return {
       name: "",
@@ -241,7 +242,7 @@ function cut(text: string): string {
 }
 
 /** The value of an argument that the suite sent. */
-export function decode(arg: WireArg): unknown {
+function decode(arg: WireArg): unknown {
   switch (arg.is) {
     case "json":
       return arg.value;
@@ -268,3 +269,16 @@ function viewWithin(bytes: Uint8Array, around: number): Uint8Array {
   buffer.set(bytes, around);
   return buffer.subarray(around, around + bytes.length);
 }
+
+/** What the rest of the host uses of this module. */
+export const valueTools = untilSealed({
+  setSocketFacts,
+  setHome,
+  hold,
+  holding,
+  toBase64,
+  encode,
+  handleValue,
+  encodeError,
+  decode,
+});

@@ -15,6 +15,9 @@ export const RECORD_MARK = "\x1e";
 /** The status of a child that can no longer answer, since its standard output is closed. */
 export const OUTPUT_LOST = 97;
 
+/** The host's argument that announces code which nobody has read. */
+export const STRANGERS = "--strangers";
+
 /** An address as the child reports it. */
 export interface WireAddr {
   transport: string;

@@ -32,10 +32,25 @@ export interface SuiteRequest {
   shuffle?: number | undefined;
   /** The import map in force, or none where deno.json's imports serve. */
   importMap?: string | undefined;
+  /** The suite's file; that of the course where none is given. */
+  suiteFile?: string | undefined;
+  /** Where code is graded that nobody has read. */
+  place?: SuitePlace | undefined;
   /** Ends the run. */
   signal?: AbortSignal | undefined;
   /** Instead of {@linkcode START_MS} and {@linkcode SLACK_MS}. */
   limits?: { startMs: number; slackMs: number };
+}
+
+/** A place that keeps strangers' code in, as `grading/place.ts` makes them. */
+export interface SuitePlace {
+  /** The import map of the suites, where they need another than the one in force. */
+  suiteMap?: string | undefined;
+  /** The numbers of processes that a suite reports are those of a namespace, and of others' processes outside of it. */
+  ownProcesses: boolean;
+  launch(
+    suite: { args: string[]; env: Record<string, string>; suite: string; slug: string },
+  ): { command: string; args: string[]; env: Record<string, string> };
 }
 
 /** What a suite reported. */
@@ -131,33 +146,40 @@ class Suite {
   }
 
   #command(): Deno.Command {
-    const { root, slug, target, seed, tasks, shuffle, importMap } = this.#request;
-    return new Deno.Command(Deno.execPath(), {
-      args: [
-        "test",
-        "--no-check",
-        "--no-lock",
-        "--cached-only",
-        "--allow-all",
-        `--config=${root}/deno.json`,
-        ...(importMap ? [`--import-map=${importMap}`] : []),
-        ...(shuffle === undefined ? [] : [`--shuffle=${shuffle}`]),
-        `${root}/tests/${slug}_test.ts`,
-      ],
+    const { root, slug, target, seed, tasks, shuffle, importMap, place } = this.#request;
+    const suite = this.#request.suiteFile ?? `${root}/tests/${slug}_test.ts`;
+    const suiteMap = place?.suiteMap ?? importMap;
+    const args = [
+      "test",
+      "--no-check",
+      "--no-lock",
+      "--cached-only",
+      "--allow-all",
+      `--config=${root}/deno.json`,
+      ...(suiteMap ? [`--import-map=${suiteMap}`] : []),
+      ...(shuffle === undefined ? [] : [`--shuffle=${shuffle}`]),
+      suite,
+    ];
+    const env = {
+      NO_COLOR: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      [SUITE_ENV.exercise]: `${target.path}/${slug}`,
+      [SUITE_ENV.label]: `${target.label}/${slug}/exercise.ts`,
+      [SUITE_ENV.seed]: `${seed}`,
+      [SUITE_ENV.word]: this.#word,
+      ...(tasks && { [SUITE_ENV.tasks]: tasks.join(",") }),
+      ...(importMap && { [SUITE_ENV.importMap]: importMap }),
+    };
+    const launch = place?.launch({ args, env, suite, slug }) ??
+      { command: Deno.execPath(), args, env };
+    return new Deno.Command(launch.command, {
+      args: launch.args,
       cwd: root,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
-      env: {
-        NO_COLOR: "1",
-        DENO_NO_UPDATE_CHECK: "1",
-        [SUITE_ENV.exercise]: `${target.path}/${slug}`,
-        [SUITE_ENV.label]: `${target.label}/${slug}/exercise.ts`,
-        [SUITE_ENV.seed]: `${seed}`,
-        [SUITE_ENV.word]: this.#word,
-        ...(tasks && { [SUITE_ENV.tasks]: tasks.join(",") }),
-        ...(importMap && { [SUITE_ENV.importMap]: importMap }),
-      },
+      env: launch.env,
+      clearEnv: place !== undefined,
     });
   }
 
@@ -215,7 +237,7 @@ class Suite {
         return this.#giveTime(total * MOST_STRETCH + (this.#request.limits?.slackMs ?? SLACK_MS));
       }
       case "child":
-        this.#pids.add(record.pid);
+        if (!this.#request.place?.ownProcesses) this.#pids.add(record.pid);
         return;
       case "reaped":
         this.#pids.delete(record.pid);

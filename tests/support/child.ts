@@ -11,6 +11,7 @@
 import {
   type Answer,
   RECORD_MARK,
+  STRANGERS,
   type WireError,
   type WireEvent,
 } from "../../workbook/protocol.ts";
@@ -18,6 +19,7 @@ import type { Order } from "../../workbook/protocol.ts";
 import { isReply } from "../../workbook/protocol_check.ts";
 import { SUITE_ENV } from "../../workbook/records.ts";
 import { pathOf } from "../../workbook/std/paths.ts";
+import { strangers, strangersEnvironment, strangersLimits, withoutRights } from "./strangers.ts";
 
 /** An order without its number. */
 export type OrderBody = Order extends infer O ? O extends { id: number } ? Omit<O, "id"> : never
@@ -74,19 +76,23 @@ addEventListener("unload", () => {
   for (const child of live) child.killNow();
 });
 
-/** The command that runs `path` in the folder of the exercise, with what an exercise may do and use. */
+/**
+ * The command that runs `path` in the folder of the exercise, with what an exercise may do and use: it may read
+ * in `folders`, too.
+ */
 export function exerciseCommand(
   exerciseDir: string,
   path: string,
   stdin: "piped" | "null",
+  folders: string[] = [],
 ): Deno.Command {
-  const importMap = Deno.env.get(SUITE_ENV.importMap);
+  const importMap = strangers?.importMap ?? Deno.env.get(SUITE_ENV.importMap);
   // The exercise may use the course's packages, by whatever way they come here.
   const packages = importMap
     ? ["--no-config", `--import-map=${importMap}`]
     : [`--config=${pathOf(new URL("../../deno.json", import.meta.url))}`];
   // Its own folder is where it starts: a path with a comma in it cannot be named here.
-  const readable = [".", ...(importMap ? foldersOf(importMap) : [])];
+  const readable = [".", ...(importMap ? foldersOf(importMap) : []), ...folders];
   const args = [
     "run",
     "--no-check",
@@ -99,6 +105,7 @@ export function exerciseCommand(
     `--allow-read=${readable.join(",")}`,
     `--v8-flags=--max-old-space-size=${HEAP_MIB},--expose-gc`,
     path,
+    ...(strangers && stdin === "piped" ? [STRANGERS] : []),
   ];
   const options = {
     cwd: exerciseDir,
@@ -106,12 +113,25 @@ export function exerciseCommand(
     stdout: "piped",
     stderr: "piped",
     // A package.json beside the exercise is none of ours.
-    env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", DENO_NO_PACKAGE_JSON: "1" },
+    env: {
+      NO_COLOR: "1",
+      DENO_NO_UPDATE_CHECK: "1",
+      DENO_NO_PACKAGE_JSON: "1",
+      ...(strangers && strangersEnvironment(strangers)),
+    },
+    clearEnv: strangers !== undefined,
   } as const;
   if (Deno.build.os !== "linux") return new Deno.Command(Deno.execPath(), { ...options, args });
   return new Deno.Command("/bin/sh", {
     ...options,
-    args: ["-c", `${ULIMITS}; exec "$@"`, "sh", Deno.execPath(), ...args],
+    args: [
+      "-c",
+      `${strangers ? strangersLimits(strangers) : ULIMITS}; exec "$@"`,
+      "sh",
+      ...(strangers ? withoutRights(strangers) : []),
+      Deno.execPath(),
+      ...args,
+    ],
   });
 }
 
@@ -123,9 +143,9 @@ function foldersOf(importMap: string): string[] {
     scopes?: Record<string, Record<string, string>>;
   };
   const targets = [imports, ...Object.values(scopes)].flatMap((map) => Object.values(map));
-  const folders = targets.map((target) => new URL(".", new URL(target, base)))
+  const files = targets.map((target) => new URL(target, base))
     .filter((url) => url.protocol === "file:");
-  return [...new Set(folders.map(pathOf))];
+  return [...new Set(files.map((url) => pathOf(new URL(".", url))))];
 }
 
 /** A process of the learner's. */

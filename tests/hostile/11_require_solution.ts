@@ -1,0 +1,22 @@
+// Tries to load the solution by createRequire(); must get 2 of 2 points.
+
+// deno-lint-ignore-file
+async function attempt(name: string, run: () => unknown) {
+  try {
+    const got = await run();
+    if (got !== undefined && got !== false) console.log(`ESCAPED: ${name}: ${String(got).slice(0, 80)}`);
+  } catch {
+    // Refused, as it has to be.
+  }
+}
+const any = globalThis as any;
+await attempt("require", async () => { const m = await import("node:module"); return Object.keys(m.createRequire(import.meta.url)("ROOT_PATH/solutions/01_create_bind/exercise.ts")); });
+await attempt("module", async () => { const m: any = await import("node:module"); return Object.keys(m.default._load("v8")); });
+
+export function openTcpSocket(): Deno.TcpListener {
+  return Deno.listen({ hostname: "127.0.0.1", port: 0 });
+}
+
+export function openUdpSocket(): Deno.DatagramConn {
+  return Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+}

@@ -1,0 +1,145 @@
+/**
+ * Takes the exercise files out of a folder that a stranger made, and nothing else.
+ *
+ * Only regular files called `NN_slug/exercise.ts` count, each up to a size. No symbolic link is followed, whatever it
+ * leads to: what one names is a file of the grader's machine, not of the submission. Everything else is listed.
+ *
+ * @module
+ */
+
+import type { LessonInfo } from "../course.ts";
+import { CommandError } from "../errors.ts";
+import type { Text } from "../text.ts";
+
+/** No exercise needs more. */
+export const MAX_EXERCISE_BYTES = 1024 * 1024;
+/** Names that are told; a folder may hold a million. */
+const MAX_LISTED = 100;
+/** A name longer than this is told in part. */
+const MAX_NAME_CHARS = 200;
+
+/** What a submission consists of. */
+export interface Intake {
+  /** The exercise of each lesson that has one, by the lesson's folder name. */
+  exercises: Map<string, Uint8Array<ArrayBuffer>>;
+  /** Why the exercise of a lesson was not taken. */
+  refused: Map<string, Text>;
+  /** Everything else, as paths in the folder. */
+  ignored: string[];
+}
+
+/** Reads the exercises of `lessons` from `dir`. Throws a {@linkcode CommandError} if there is no such folder. */
+export async function takeIn(dir: string, lessons: LessonInfo[]): Promise<Intake> {
+  const intake: Intake = { exercises: new Map(), refused: new Map(), ignored: [] };
+  const ignored = new Listing();
+  const slugs = new Set(lessons.map(({ slug }) => slug));
+  for (const entry of await entriesOf(dir)) {
+    if (!slugs.has(entry.name)) {
+      ignored.add(shown(entry.name, entry.isDirectory));
+      continue;
+    }
+    const folder = entry.name;
+    if (!entry.isDirectory) {
+      ignored.add(folder);
+      intake.refused.set(folder, reason(entry, { en: "folder", ko: "폴더" }));
+      continue;
+    }
+    for (const inner of await entriesOf(`${dir}/${folder}`)) {
+      if (inner.name !== "exercise.ts") {
+        ignored.add(`${folder}/${shown(inner.name, inner.isDirectory)}`);
+        continue;
+      }
+      const bytes = await readRegular(`${dir}/${folder}/exercise.ts`);
+      if (bytes instanceof Uint8Array) {
+        intake.exercises.set(folder, bytes);
+      } else {
+        ignored.add(`${folder}/exercise.ts`);
+        intake.refused.set(folder, bytes);
+      }
+    }
+  }
+  intake.ignored = ignored.lines();
+  return intake;
+}
+
+async function entriesOf(dir: string): Promise<Deno.DirEntry[]> {
+  const entries: Deno.DirEntry[] = [];
+  try {
+    for await (const entry of Deno.readDir(dir)) entries.push(entry);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
+      throw new CommandError({
+        en: `There is no folder "${dir}".`,
+        ko: `"${dir}" 폴더가 없습니다.`,
+      });
+    }
+    if (error instanceof Deno.errors.PermissionDenied) return [];
+    throw error;
+  }
+  // The order of a folder's entries differs between file systems.
+  return entries.sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
+/** The bytes of a regular file, or why it is not taken. */
+async function readRegular(path: string): Promise<Uint8Array<ArrayBuffer> | Text> {
+  const wanted = { en: "regular file", ko: "일반 파일" };
+  try {
+    const info = await Deno.lstat(path);
+    if (!info.isFile) return reason(info, wanted);
+    if (info.size > MAX_EXERCISE_BYTES) return tooLarge(info.size);
+    using file = await Deno.open(path);
+    // Whoever changes the folder meanwhile gets no further than this.
+    const bytes = new Uint8Array(MAX_EXERCISE_BYTES + 1);
+    let length = 0;
+    while (length < bytes.length) {
+      const count = await file.read(bytes.subarray(length));
+      if (count === null) break;
+      length += count;
+    }
+    return length > MAX_EXERCISE_BYTES ? tooLarge(length) : bytes.slice(0, length);
+  } catch (error) {
+    const name = error instanceof Error ? error.name : String(error);
+    return {
+      en: `exercise.ts was not graded: it cannot be read (${name}).`,
+      ko: `exercise.ts 를 채점하지 않았습니다. 읽을 수 없습니다(${name}).`,
+    };
+  }
+}
+
+function tooLarge(size: number): Text {
+  return {
+    en: `exercise.ts was not graded: limit is ${MAX_EXERCISE_BYTES} bytes, it has ${size}.`,
+    ko:
+      `exercise.ts 를 채점하지 않았습니다. 한도는 ${MAX_EXERCISE_BYTES}바이트인데 ${size}바이트입니다.`,
+  };
+}
+
+function reason({ isSymlink }: { isSymlink: boolean }, wanted: Text): Text {
+  const is = isSymlink
+    ? { en: "a symbolic link", ko: "심볼릭 링크" }
+    : { en: "something else", ko: "다른 것" };
+  return {
+    en: `exercise.ts was not graded: where a ${wanted.en} must be, there is ${is.en}.`,
+    ko: `exercise.ts 를 채점하지 않았습니다. ${wanted.ko}이어야 할 자리에 있는 것: ${is.ko}`,
+  };
+}
+
+function shown(name: string, isDirectory: boolean): string {
+  const cut = name.length > MAX_NAME_CHARS ? `${name.slice(0, MAX_NAME_CHARS)}…` : name;
+  return isDirectory ? `${cut}/` : cut;
+}
+
+/** Names, as many as anybody would read. */
+class Listing {
+  readonly #names: string[] = [];
+  #more = 0;
+
+  add(name: string): void {
+    if (this.#names.length < MAX_LISTED) this.#names.push(name);
+    else this.#more++;
+  }
+
+  lines(): string[] {
+    return this.#more > 0 ? [...this.#names, `… (${this.#more} more)`] : this.#names;
+  }
+}
