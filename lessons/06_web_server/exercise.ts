@@ -168,9 +168,9 @@ function name(conn: Deno.Conn): string {
   return conn.remoteAddr.transport;
 }
 
-// Run as a program, this file serves the folder `site` beside it, or the one that is named.
+// Run as a program, this file serves the folder that is named, or the one it is run in.
 if (import.meta.main) {
-  const root = Deno.args[0] ?? new URL("site", import.meta.url).pathname;
+  const root = Deno.args[0] ?? ".";
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 8080 });
   console.log(`http://127.0.0.1:8080 serves ${root}`);
   await serveFiles(listener, root);
