@@ -679,7 +679,9 @@ async function answer(
   };
   if (isUnchanged(headers, found.mtime)) return await say(304, fresh);
   fresh["Content-Type"] = typeOf(found.path);
-  await sendFile(out, found.path, { head, close, headers: fresh });
+  const options = { head, close, headers: fresh };
+  if (found.size <= PIECE_BYTES) await sendWhole(out, found.path, options);
+  else await sendInPieces(out, found.path, options);
 }
 
 /** The path that a target asks for, decoded, with one slash at its beginning. Nothing: a bad request. */
@@ -701,6 +703,7 @@ function pathOf(target: string): string | undefined {
 /** A file or folder under the root. */
 interface Found {
   path: string;
+  size: number;
   mtime: Date | null;
   isDirectory: boolean;
 }
@@ -715,11 +718,11 @@ async function find(root: string, path: string): Promise<Found | undefined> {
     const real = await Deno.realPath(root + wanted);
     const fence = root.endsWith(SEPARATOR) ? root : root + SEPARATOR;
     if (real !== root && !real.startsWith(fence)) return undefined;
-    const { isFile, isDirectory, mtime } = await Deno.stat(real);
+    const { isFile, isDirectory, size, mtime } = await Deno.stat(real);
     // Whoever opens a pipe waits for its writer.
     if (!isFile && !isDirectory) return undefined;
     if (isDirectory && path.endsWith("/")) return undefined;
-    return { path: real, mtime, isDirectory };
+    return { path: real, size, mtime, isDirectory };
   } catch (error) {
     // Anything else, a permission for example, is the server's fault, and a 500.
     if (isAbsent(error)) return undefined;
@@ -762,32 +765,47 @@ function typeOf(path: string): string {
   return TYPES[extension] ?? "application/octet-stream";
 }
 
-/** A file is read and sent in pieces of this size, so that memory does not depend on its length. */
+/** Longer files are read and sent in pieces of this size, so that memory does not depend on their length. */
 const PIECE_BYTES = 64 * 1024;
 
-/** Sends a file as the body of a response. */
-async function sendFile(
+/** How a file is sent. */
+interface SendOptions {
+  head: boolean;
+  close: boolean;
+  headers: Record<string, string>;
+}
+
+/** Sends a small file. Its length is that of the bytes that were read, whatever it was before. */
+async function sendWhole(
   out: Outgoing,
   path: string,
-  { head, close, headers }: { head: boolean; close: boolean; headers: Record<string, string> },
+  { head, close, headers }: SendOptions,
+): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  const text = formatHead(200, headers, { length: bytes.length, close });
+  await out.send(joined(text, head ? new Uint8Array() : bytes));
+}
+
+async function sendInPieces(
+  out: Outgoing,
+  path: string,
+  { head, close, headers }: SendOptions,
 ): Promise<void> {
   using file = await Deno.open(path);
   // The size of the file that is open, whatever the name has come to mean.
   const { size } = await file.stat();
   const text = formatHead(200, headers, { length: size, close });
-  if (head) return await out.send(encoder.encode(text));
-  const buffer = new Uint8Array(Math.min(size, PIECE_BYTES));
-  let left = size;
-  let before = text;
-  do {
-    const n = left > 0 ? await file.read(buffer.subarray(0, Math.min(left, buffer.length))) : 0;
-    // The length is announced, and cannot be kept: breaking off is the only way to tell.
-    if (n === null) throw new Error(`"${path}" became shorter while it was sent`);
-    // The head goes with the first piece, and a small file with its head.
-    await out.send(joined(before, buffer.subarray(0, n)));
-    before = "";
+  await out.send(encoder.encode(text));
+  if (head) return;
+  const buffer = new Uint8Array(PIECE_BYTES);
+  for (let left = size; left > 0;) {
+    // No more than was announced: the file may have grown.
+    const n = await file.read(buffer.subarray(0, Math.min(left, PIECE_BYTES)));
+    // It has become shorter. The length is announced; breaking off is the only way to tell.
+    if (n === null) throw new Error(`"${path}" ended ${left} bytes early`);
+    await out.send(buffer.subarray(0, n));
     left -= n;
-  } while (left > 0);
+  }
 }
 
 // --- what they share ---

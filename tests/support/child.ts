@@ -74,11 +74,15 @@ addEventListener("unload", () => {
   for (const child of live) child.killNow();
 });
 
-/** The command that runs `path` in the folder of the exercise, with what an exercise may do and use. */
+/**
+ * The command that runs `path` in the folder of the exercise, with what an exercise may do and use: it may read
+ * in `folders`, too.
+ */
 export function exerciseCommand(
   exerciseDir: string,
   path: string,
   stdin: "piped" | "null",
+  folders: string[] = [],
 ): Deno.Command {
   const importMap = Deno.env.get(SUITE_ENV.importMap);
   // The exercise may use the course's packages, by whatever way they come here.
@@ -86,7 +90,7 @@ export function exerciseCommand(
     ? ["--no-config", `--import-map=${importMap}`]
     : [`--config=${pathOf(new URL("../../deno.json", import.meta.url))}`];
   // Its own folder is where it starts: a path with a comma in it cannot be named here.
-  const readable = [".", ...(importMap ? foldersOf(importMap) : [])];
+  const readable = [".", ...(importMap ? foldersOf(importMap) : []), ...folders];
   const args = [
     "run",
     "--no-check",
@@ -157,8 +161,8 @@ export class Child {
   onEvent: (event: WireEvent) => void = (event) => this.#early.push(event);
   #early: WireEvent[] = [];
 
-  constructor(exerciseDir: string) {
-    this.#process = exerciseCommand(exerciseDir, pathOf(hostFile), "piped").spawn();
+  constructor(exerciseDir: string, folders: string[] = []) {
+    this.#process = exerciseCommand(exerciseDir, pathOf(hostFile), "piped", folders).spawn();
     live.add(this);
     this.#writer = this.#process.stdin.getWriter();
     this.#send(this.#word);
