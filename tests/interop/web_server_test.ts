@@ -116,12 +116,13 @@ async function output(program: string, args: string[], ms?: number): Promise<str
   return stdout;
 }
 
-/** The first of `programs` that can be started here. */
+/** The first of `programs` that says its version here. */
 async function find(programs: string[], version = "--version"): Promise<string | undefined> {
   for (const program of programs) {
     try {
-      // Some say their version with a status of 1.
-      if ((await run(program, [version], 10_000)).code <= 1) return program;
+      const { code, stdout } = await run(program, [version], 10_000);
+      // wrk says it with a status of 1; so does what is there only to say how the program is installed.
+      if (code === 0 || stdout.startsWith("wrk ")) return program;
     } catch {
       // Not here.
     }
