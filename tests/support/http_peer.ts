@@ -34,7 +34,9 @@ export interface Awaited {
 
 /** One connection to the learner's server. */
 export class HttpPeer {
-  #came = new Uint8Array(0);
+  /** Has room for more than what is there, which is {@linkcode #came}. */
+  #buffer = new Uint8Array(64 * 1024);
+  #size = 0;
   #ended = false;
 
   constructor(readonly conn: PeerConn) {}
@@ -50,16 +52,25 @@ export class HttpPeer {
       this.#ended = true;
       return false;
     }
-    const all = new Uint8Array(this.#came.length + piece.length);
-    all.set(this.#came);
-    all.set(piece, this.#came.length);
-    this.#came = all;
+    if (this.#size + piece.length > this.#buffer.length) {
+      const larger = new Uint8Array((this.#size + piece.length) * 2);
+      larger.set(this.#came);
+      this.#buffer = larger;
+    }
+    this.#buffer.set(piece, this.#size);
+    this.#size += piece.length;
     return true;
   }
 
+  /** What has come and was not taken. */
+  get #came(): Uint8Array {
+    return this.#buffer.subarray(0, this.#size);
+  }
+
   #take(count: number): Uint8Array {
-    const taken = this.#came.subarray(0, count);
-    this.#came = this.#came.slice(count);
+    const taken = this.#came.slice(0, count);
+    this.#buffer.copyWithin(0, taken.length, this.#size);
+    this.#size -= taken.length;
     return taken;
   }
 
