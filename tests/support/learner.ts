@@ -295,7 +295,8 @@ export class Learner {
     }, (error) => {
       if (error instanceof TaskFailure) {
         if (whileItRuns) error.facts.expected ??= whileItRuns;
-        if (mistake) error.facts.mistake ??= mistake();
+        const isWritten = !["missing", "refused"].includes(error.facts.kind);
+        if (mistake && isWritten) error.facts.mistake ??= mistake();
       }
       throw error;
     });
