@@ -652,11 +652,20 @@ async function written(
   for (const [response, options] of responses) {
     await step(
       t("writeResponse() ends", "writeResponse()가 끝남"),
-      () => learner.call("writeResponse", options ? [conn, response, options] : [conn, response]),
+      () =>
+        learner.call("writeResponse", options ? [conn, response, options] : [conn, response], {
+          mistakeOf: closedMistake,
+        }),
     );
   }
   await learner.close(conn);
   return new HttpPeer(peer);
+}
+
+/** What an error of writeResponse() looks like when the client is there and reads. */
+function closedMistake({ classes }: WireError): string | undefined {
+  const isClosed = ["BrokenPipe", "BadResource", "NotConnected"].some((c) => classes.includes(c));
+  return isClosed ? "connection-closed" : undefined;
 }
 
 const FORM: Awaited = { noLength: "no-content-length", lfOnly: "lf-only", cut: "short-write" };
@@ -800,7 +809,7 @@ task(3, {
     "nothing was written of what was refused",
     "거부한 응답에서는 아무것도 쓰지 않음",
   );
-  const answer = await http.response(FORM);
+  const answer = await http.response({ ...FORM, form: "response-splitting" });
   expectThat(answer.status === 200, expected, same(`${answer.status}`), "response-splitting");
   await expectNoMore(http, "response-splitting");
 }, { catches: ["response-splitting", "lf-only", "no-content-length"] });

@@ -28,6 +28,7 @@ export interface Awaited {
   /** The mistakes that its form may show. */
   noLength?: string;
   lfOnly?: string;
+  form?: string;
   /** The mistake that it shows if it is cut off. */
   cut?: string | undefined;
 }
@@ -77,7 +78,7 @@ export class HttpPeer {
   /** Reads the next response, or ends the test. */
   async response(awaited: Awaited = {}): Promise<HttpAnswer> {
     const head = await this.#head(awaited);
-    const answer = parseHead(head, awaited.lfOnly);
+    const answer = parseHead(head, awaited);
     const length = lengthOf(answer);
     if (!mayHaveBody(answer.status, awaited.head ?? false)) {
       this.conn.note("receive", `response ${answer.status}`);
@@ -165,7 +166,7 @@ function endOfHead(data: Uint8Array): number {
 }
 
 /** Reads a response's head, or ends the test. */
-export function parseHead(head: Uint8Array, lfOnly?: string): HttpAnswer {
+export function parseHead(head: Uint8Array, { lfOnly, form }: Awaited = {}): HttpAnswer {
   const text = Array.from(head, (byte) => String.fromCharCode(byte)).join("");
   if (/(^|[^\r])\n/.test(text)) {
     fail({
@@ -180,6 +181,7 @@ export function parseHead(head: Uint8Array, lfOnly?: string): HttpAnswer {
     fail({
       expected: { en: "a status line: HTTP/1.1 200 OK", ko: "상태 줄: HTTP/1.1 200 OK" },
       received: escapeBytes(bytes(first.slice(0, 200))),
+      mistake: form,
     });
   }
   const fields = lines.map((line): [string, string] => {
@@ -188,6 +190,7 @@ export function parseHead(head: Uint8Array, lfOnly?: string): HttpAnswer {
       fail({
         expected: { en: "header lines: Name: value", ko: "헤더 줄: Name: value" },
         received: escapeBytes(bytes(line.slice(0, 200))),
+        mistake: form,
       });
     }
     return [name.toLowerCase(), value];
