@@ -21,6 +21,7 @@ const {
   adopt,
   closeQuietly,
   emit,
+  forbidShortcuts,
   original,
   rememberBuiltIns,
   replacedBuiltIns,
@@ -80,8 +81,12 @@ function reportReplaced(): void {
   }
 }
 
-async function load(url: string): Promise<{ name: string; type: string }[]> {
+async function load(
+  url: string,
+  rawOnly: boolean,
+): Promise<{ name: string; type: string }[]> {
   setHome(url.slice(0, url.lastIndexOf("/") + 1));
+  if (rawOnly) forbidShortcuts();
   rememberBuiltIns();
   // Through a module of our own, so that an export called `then` is an export like any other: the import
   // of a module that has one would call it. The data URL also makes the specifier a computed one, which
@@ -179,7 +184,7 @@ async function obey(order: Order): Promise<void> {
   const done = (value: unknown) => say({ id, ok: true, value: encode(value) });
   switch (order.op) {
     case "load": {
-      const exports = await load(order.url);
+      const exports = await load(order.url, order.rawOnly === true);
       reportReplaced();
       return say({ id, ok: true, exports });
     }

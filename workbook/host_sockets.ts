@@ -470,6 +470,29 @@ function startObserving(send: (event: WireEvent) => void): void {
   });
 }
 
+/** What does the work of a server or client by itself: the global object's, and Deno's. */
+const SHORTCUTS = [
+  [globalThis, "fetch", "WebSocket", "EventSource"],
+  [Deno, "serve", "serveHttp", "upgradeWebSocket", "createHttpClient"],
+] as const;
+
+/** Puts in the place of each shortcut a function that tells of the call, and throws. */
+export function forbidShortcuts(): void {
+  for (const [owner, ...names] of SHORTCUTS) {
+    for (const name of names) {
+      if (!(name in owner)) continue;
+      const shown = owner === Deno ? `Deno.${name}()` : `${name}()`;
+      // Not an arrow function: `new WebSocket()` is a call, too.
+      const value = function () {
+        const error = new Error(`${shown} is out of bounds here: raw TCP only`);
+        emit({ event: "forbidden", names: [shown], error: encodeError(error) });
+        throw error;
+      };
+      Object.defineProperty(owner, name, { value, writable: true, configurable: true });
+    }
+  }
+}
+
 /** Remembers which timers are still running, since a timer left behind keeps a program alive. */
 function watchTimers(): void {
   const { setTimeout: start, clearTimeout: stop } = originalTimers;

@@ -181,6 +181,8 @@ function encodeError(error: unknown, depth = 0): WireError {
   };
   const at = placeIn(safeText(() => error.stack ?? ""));
   if (at) wire.at = at;
+  const status = safely(() => (error as { status?: unknown }).status);
+  if (typeof status === "number" && isFinite(status)) wire.status = status;
   if (depth < 3) {
     const cause = safely(() => error.cause);
     if (cause !== undefined) wire.cause = encodeError(cause, depth + 1);

@@ -62,6 +62,8 @@ export interface WireError {
   cause?: WireError;
   /** The causes of an `AggregateError`. */
   errors?: WireError[];
+  /** Its property of that name, if it is a number: an error of HTTP has one. */
+  status?: number;
   /** Set when something that is not an Error was thrown. */
   thrown?: WireValue;
 }
@@ -101,7 +103,8 @@ export interface Limits {
 
 /** One order. `id` comes back with the answer. */
 export type Order =
-  | { id: number; op: "load"; url: string }
+  /** `rawOnly`: calls of the runtime's own servers and clients are told, and throw. */
+  | { id: number; op: "load"; url: string; rawOnly?: boolean }
   /** `hold`: what comes back stays in the child under a handle, also where JSON could carry it. */
   | { id: number; op: "call"; name: string; args: WireArg[]; hold?: boolean }
   | { id: number; op: "construct"; name: string; args: WireArg[] }
@@ -188,6 +191,8 @@ export interface WireEvent {
     | "unhandled"
     | "callback"
     | "replaced"
+    /** A call of what is out of bounds, by name: `names`. */
+    | "forbidden"
     | "fault";
   resource?: number;
   addr?: WireAddr;

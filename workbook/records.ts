@@ -81,6 +81,8 @@ export type SuiteRecord =
   }
   | { record: "child"; pid: number }
   | { record: "reaped"; pid: number }
+  /** A temporary folder of the suite's, to be removed when it has ended, however it ended. */
+  | { record: "folder"; path: string }
   | { record: "output"; task: number; output: string }
   | TestRecord
   | { record: "end" };

@@ -101,6 +101,7 @@ class Suite {
   readonly #onTaskEnd: (task: number, report: SuiteReport) => void;
   readonly #word = crypto.randomUUID();
   readonly #pids = new Set<number>();
+  readonly #folders = new Set<string>();
   #process: Deno.ChildProcess | undefined;
   #printed = "";
   #ended = false;
@@ -136,6 +137,7 @@ class Suite {
       clearTimeout(this.#timer);
       signal?.removeEventListener("abort", stop);
       if (!this.#ended) this.stop();
+      for (const folder of this.#folders) await remove(folder);
     }
   }
 
@@ -242,6 +244,9 @@ class Suite {
       case "reaped":
         this.#pids.delete(record.pid);
         return;
+      case "folder":
+        this.#folders.add(record.path);
+        return;
       case "test":
         this.report.tests.set(record.index, record);
         return;
@@ -282,6 +287,15 @@ function lastErrorLine(printed: string): string {
   const line = lines.find((line) => /^error: (?!Test failed)/i.test(line)) ??
     lines.find((line) => /error/i.test(line));
   return line ? `: ${line}` : "";
+}
+
+/** Removes a folder of the suite's, unless it has done so itself. */
+async function remove(folder: string): Promise<void> {
+  try {
+    await Deno.remove(folder, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 function kill(run: () => void): void {

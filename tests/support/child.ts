@@ -177,8 +177,8 @@ export class Child {
   onEvent: (event: WireEvent) => void = (event) => this.#early.push(event);
   #early: WireEvent[] = [];
 
-  constructor(exerciseDir: string) {
-    this.#process = exerciseCommand(exerciseDir, pathOf(hostFile), "piped").spawn();
+  constructor(exerciseDir: string, folders: string[] = []) {
+    this.#process = exerciseCommand(exerciseDir, pathOf(hostFile), "piped", folders).spawn();
     live.add(this);
     this.#writer = this.#process.stdin.getWriter();
     this.#send(this.#word);

@@ -40,25 +40,50 @@ function readExercise(): ExerciseFile & { exists: boolean } {
   }
 }
 
+/** What the exercises of this suite may do beyond the loopback network. */
+const grants = { readable: [] as string[], rawOnly: false };
+
+/** Lets the learner's processes read in `folder`. To be said before the first test is declared. */
+export function permitReading(folder: string): void {
+  grants.readable.push(folder);
+}
+
+/**
+ * Takes Deno's servers and `fetch()` from the learner's processes: a call of them is told, and throws. To be said
+ * before the first test is declared.
+ */
+export function rawSocketsOnly(): void {
+  grants.rawOnly = true;
+}
+
 function start(): Loaded {
-  const child = new Child(dir);
+  const child = new Child(dir, grants.readable);
   report({ record: "child", pid: child.pid });
   child.ended.then(() => report({ record: "reaped", pid: child.pid }));
   const url = new URL(`file://${path.split("/").map(encodeURIComponent).join("/")}`).href;
-  const exports = child.ready.then(() => child.order({ op: "load", url })).then((answer) => {
-    if (!answer.ok) throw notLoaded(answer.error, file);
-    return "exports" in answer ? answer.exports : [];
-  });
+  const exports = child.ready.then(() => child.order({ op: "load", url, rawOnly: grants.rawOnly }))
+    .then((answer) => {
+      if (!answer.ok) throw notLoaded(answer.error, file);
+      return "exports" in answer ? answer.exports : [];
+    });
   exports.catch(() => {});
   return { child, exports };
 }
 
 /** The processes of a suite's tasks. */
 export class Processes {
-  #spare: Loaded | undefined = file.exists ? start() : undefined;
+  #spare: Loaded | undefined;
+  #begun = false;
   #current: { loaded: Loaded; task: number } | undefined;
   /** Further processes of the current task. */
   #others: Loaded[] = [];
+
+  /** Starts the first process, if there is an exercise. */
+  begin(): void {
+    if (this.#begun || !file.exists) return;
+    this.#begun = true;
+    this.#spare = start();
+  }
 
   /** The task whose process is at work. */
   get currentTask(): number | undefined {

@@ -502,6 +502,23 @@ export function unhandled(error: WireError): Text {
   };
 }
 
+/** The failure of code that let the runtime do what it should do itself. */
+export function outOfBounds({ name, at }: { name: string; at?: string | undefined }): TaskFailure {
+  const place = at ? ` (${at})` : "";
+  return new TaskFailure({
+    kind: "forbidden",
+    expected: {
+      en: "the exercise speaks over Deno.Listener and Deno.Conn only",
+      ko: "과제는 Deno.Listener와 Deno.Conn으로만 통신함",
+    },
+    received: {
+      en: `${name} was used${place}`,
+      ko: `${name} 사용${place}`,
+    },
+    mistake: "not-raw-tcp",
+  });
+}
+
 /** A note on built-ins that the exercise replaced. */
 export function replaced(names: string[]): Text {
   return {

@@ -119,6 +119,8 @@ export class Learner {
   killed = false;
   /** Errors that no code of the learner's handled. */
   readonly unhandled: WireError[] = [];
+  /** The first call of what is out of bounds, and where it stands. */
+  forbidden: { name: string; at: string | undefined } | undefined;
   /** Built-ins that the exercise has replaced. */
   replaced: string[] = [];
   /** Everything the learner's code did with sockets in this test. */
@@ -148,6 +150,9 @@ export class Learner {
 
   #noteEvent(event: WireEvent): void {
     if (event.event === "unhandled") this.unhandled.push(event.error!);
+    if (event.event === "forbidden") {
+      this.forbidden ??= { name: event.names?.[0] ?? "", at: event.error?.at };
+    }
     if (event.event === "replaced") this.replaced = event.names ?? [];
     if (event.event === "callback") {
       this.#callbacks.get(event.handle!)?.arrived(event.call!, (event.args ?? []).map(decodeValue));
@@ -159,6 +164,11 @@ export class Learner {
   /** The call that has begun and not ended, the last if there are several. */
   get calling(): string | undefined {
     return this.#calling.at(-1);
+  }
+
+  /** What the learner's code has printed so far. */
+  get printed(): string {
+    return this.#child.output;
   }
 
   /** Gives an order to the learner's process. */
@@ -285,7 +295,8 @@ export class Learner {
     }, (error) => {
       if (error instanceof TaskFailure) {
         if (whileItRuns) error.facts.expected ??= whileItRuns;
-        if (mistake) error.facts.mistake ??= mistake();
+        const isWritten = !["missing", "refused"].includes(error.facts.kind);
+        if (mistake && isWritten) error.facts.mistake ??= mistake();
       }
       throw error;
     });

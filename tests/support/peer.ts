@@ -51,6 +51,21 @@ export class PeerConn {
     return data.subarray(0, size);
   }
 
+  /** Receives what has come, without a line in the story; nothing at the end of the stream. */
+  async read(): Promise<Uint8Array | undefined> {
+    const buffer = new Uint8Array(64 * 1024);
+    const n = await this.#conn.read(buffer).catch((error) => {
+      this.#transcript.peer("read", `✗ ${error.name}`);
+      return null;
+    });
+    return n === null ? undefined : buffer.subarray(0, n);
+  }
+
+  /** Notes what was made of the bytes that {@linkcode read} gave. */
+  note(event: string, detail: string): void {
+    this.#transcript.peer(event, detail);
+  }
+
   /** Receives exactly `expected`, or ends the test. */
   async expect(expected: Uint8Array, mistake?: string): Promise<void> {
     const received = await this.receive(expected.length);

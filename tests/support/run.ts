@@ -10,7 +10,15 @@ import { ChildEndedError, OrderError } from "./child.ts";
 import { file, type Loaded } from "./exercise.ts";
 import { internetSocketsOf, socketsOf } from "./kernel.ts";
 import { startFairClock } from "./fair_clock.ts";
-import { callEnds, endedEarly, replaced, threw, unhandled, waitingFor } from "./explain.ts";
+import {
+  callEnds,
+  endedEarly,
+  outOfBounds,
+  replaced,
+  threw,
+  unhandled,
+  waitingFor,
+} from "./explain.ts";
 import { TaskFailure } from "./failure.ts";
 import { Learner } from "./learner.ts";
 import { Peers } from "./peer.ts";
@@ -241,6 +249,8 @@ export class Run {
     if (error instanceof TaskFailure && ["missing", "absent"].includes(error.facts.kind)) {
       return error;
     }
+    const forbidden = this.#learner?.forbidden;
+    if (forbidden) return outOfBounds(forbidden);
     const expected = this.#expectation();
     if (!child.end) await this.#soon({ op: "rest", timersWithinMs: 50 });
     const ended =
@@ -311,6 +321,8 @@ export class Run {
   }
 
   #hang(timeMs: number, state: ChildState | undefined): TaskFailure {
+    const forbidden = this.#learner?.forbidden;
+    if (forbidden) return outOfBounds(forbidden);
     const step = this.#steps.at(-1);
     const seconds = timeMs / 1000;
     const received = step?.received?.();

@@ -57,6 +57,7 @@ export function task(
   { catches = [], deadlineMs = DEADLINE_MS, leak, unhandled, waitsMs = 0 }: TaskOptions = {},
 ): void {
   if (selected && !selected.includes(task)) return;
+  processes.begin();
   const test: Declared = {
     task,
     index: declared.length,

@@ -125,6 +125,8 @@ function describeEvent(event: WireEvent): string | undefined {
       return remoteAddr ? `${showAddr(addr)} ↔ ${showAddr(remoteAddr)}` : showAddr(addr);
     case "exit":
       return `status ${event.code}`;
+    case "forbidden":
+      return event.names?.join(", ");
     case "unhandled":
     case "streams":
     case "fault":

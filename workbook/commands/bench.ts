@@ -5,6 +5,8 @@
  * bare `deno test` of as many empty tests. Times are whole processes, medians of several runs; what tasks wait for
  * by their nature is told apart.
  *
+ * `deno task bench web` measures something else: the learner's web server of lesson 6 beside `Deno.serve()`.
+ *
  * @module
  */
 
@@ -26,6 +28,7 @@ interface Row {
 
 /** Measures all lessons, or those whose numbers are given. Exit status 1 if one is over the limit. */
 export async function benchCommand(args: string[], root: string): Promise<number> {
+  if (args[0] === "web") return await benchWeb(root, args.slice(1));
   const options = readOptions(args, { values: ["runs"] });
   const runs = options.values.has("runs")
     ? wholeNumber(options.values.get("runs"), "--runs", 1)
@@ -78,6 +81,25 @@ export async function benchCommand(args: string[], root: string): Promise<number
       : `\nOver ${LIMIT_MS} ms plus waits: lesson ${numbers}.`,
   );
   return slow.length === 0 ? 0 : 1;
+}
+
+/** Runs the measurement of lesson 6, with the standard library that is in force. */
+async function benchWeb(root: string, args: string[]): Promise<number> {
+  const importMap = Deno.env.get(SUITE_ENV.importMap);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--no-check",
+      "--no-lock",
+      "--allow-all",
+      ...(importMap ? [`--import-map=${importMap}`] : []),
+      `${root}/lessons/06_web_server/measure.ts`,
+      ...args,
+    ],
+    cwd: root,
+    stdin: "null",
+  }).spawn();
+  return (await child.status).code;
 }
 
 async function measure(root: string, lesson: LessonInfo, runs: number): Promise<Row> {
