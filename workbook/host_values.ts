@@ -180,6 +180,8 @@ export function encodeError(error: unknown, depth = 0): WireError {
   };
   const at = placeIn(safeText(() => error.stack ?? ""));
   if (at) wire.at = at;
+  const code = safely(() => (error as { code?: unknown }).code);
+  if (typeof code === "string") wire.code = cut(code);
   if (depth < 3) {
     const cause = safely(() => error.cause);
     if (cause !== undefined) wire.cause = encodeError(cause, depth + 1);
