@@ -10,7 +10,7 @@ import { bytes, escapeBytes, expectBytes } from "./support/bytes.ts";
 import { ChatClient, coded, type MistakeOf, showLine } from "./support/chat_client.ts";
 import { showError, showValue } from "./support/explain.ts";
 import { expectEqual, expectThat } from "./support/expect.ts";
-import { fail } from "./support/failure.ts";
+import { fail, TaskFailure } from "./support/failure.ts";
 import type { Endpoint, Learner } from "./support/learner.ts";
 import { isFree, secondLoopback } from "./support/machine.ts";
 import { task, type TestContext } from "./support/suite.ts";
@@ -270,7 +270,13 @@ class Chat {
 
   static async start(context: TestContext, options?: Fields): Promise<Chat> {
     const { learner } = context;
-    const server = await learner.callSync("startChat", options ? [options] : [], { hold: true });
+    const args = options ? [options] : [];
+    const server = await learner.callSync("startChat", args, { hold: true }).catch((error) => {
+      // Refused by permission, under the name that lesson 1 has for it.
+      const everywhere = error instanceof TaskFailure && error.facts.mistake === "every-interface";
+      if (everywhere) error.facts.mistake = "listens-everywhere";
+      throw error;
+    });
     const expected: Text = {
       en: "startChat() returns { addr, stop } when it listens",
       ko: "startChat()은 듣기 시작한 뒤 { addr, stop }을 반환함",
@@ -294,10 +300,10 @@ class Chat {
   }
 
   /** A client that has joined `room` under its own label. What NAMES and JOINED tell is not looked at. */
-  async joined(label: string, room = "r"): Promise<ChatClient> {
+  async joined(label: string, room = "r", mistake?: string): Promise<ChatClient> {
     const client = await this.connect(label);
     await client.say(`JOIN ${room} ${label}`);
-    await client.expect(new RegExp(`^NAMES ${room}(?: |$)`), { skip: /^JOINED / });
+    await client.expect(new RegExp(`^NAMES ${room}(?: |$)`), { skip: /^JOINED /, mistake });
     return client;
   }
 
@@ -525,13 +531,9 @@ task(3, {
   const c = await chat.joined("c");
   const other = await chat.joined("d", "q");
   await a.say(`SAY ${text}`);
-  await a.say("SAY more");
-  for (const client of [b, c, a]) {
-    const mistake = client === a ? "speaker-left-out" : undefined;
-    for (const said of [text, "more"]) {
-      await client.expect(`SAID r a ${said}`, { skip: PRESENCE, mistake });
-    }
-  }
+  for (const client of [b, c]) await client.expect(`SAID r a ${text}`, { skip: PRESENCE });
+  await a.say("WHO");
+  await a.expect(`SAID r a ${text}`, { skip: /^JOINED /, mistake: "speaker-left-out" });
   await other.say("SAY alone");
   await other.expect("SAID q d alone", { skip: PRESENCE, mistake: "other-rooms-hear" });
   await b.say("SAY done");
@@ -549,7 +551,8 @@ task(3, {
   const a = await chat.joined("a");
   const b = await chat.joined("b");
   const far = await chat.joined("far", "q");
-  const mistake = (line?: string) => line?.includes(secret) ? "everyone-gets-private" : undefined;
+  const mistake = (line?: string) =>
+    line?.startsWith("TOLD ") ? "everyone-gets-private" : undefined;
   await a.say(`TELL far ${secret}`);
   await far.expect(`TOLD a ${secret}`, { skip: PRESENCE });
   await a.say("TELL b hello");
@@ -1066,6 +1069,8 @@ task(5, {
   ko: "너무 많이 쌓인 클라이언트는 내보냅니다: 온전한 줄, BYE too-slow, 그리고 끝",
 }, async (context) => {
   const chat = await Chat.start(context, DROPS);
+  // Each write takes a small part of a line, so that the kernel is full in the middle of one.
+  await context.learner.limit({ writeBytes: 4_999 });
   const b = await chat.joined("b");
   const slow = await chat.joined("slow");
   const c = await chat.joined("c");
@@ -1212,6 +1217,7 @@ const STOP_CATCHES = [
   "stop-hangs",
   "stop-drops-queue",
   "timer-left",
+  "one-error-ends-server",
 ];
 const stopping = coded("BYE", "stopping");
 
@@ -1239,7 +1245,7 @@ task(6, {
   await context.step(STOPS, () => Promise.all(stops), "stop-hangs");
   await expectNothingLeft(context, chat.addr);
   await context.step(STOPS, () => chat.stop(mistake), "stop-hangs");
-}, { leak: "stop-leaves-clients", unhandled: "stop-leaves-clients", catches: STOP_CATCHES });
+}, { leak: "stop-leaves-clients", unhandled: "one-error-ends-server", catches: STOP_CATCHES });
 
 task(6, {
   en: "stop() waits lingerMs for clients that do not read, or do not go, and no longer",
@@ -1260,7 +1266,7 @@ task(6, {
   await expectNothingLeft(context, chat.addr);
 }, {
   leak: "stop-leaves-clients",
-  unhandled: "stop-hangs",
+  unhandled: "one-error-ends-server",
   catches: [...STOP_CATCHES, "slow-reader-blocks", "mixed-lines", "fast-reader-dropped"],
   waitsMs: SHORT_MS,
   deadlineMs: 5_000,
@@ -1291,7 +1297,7 @@ task(6, {
   await expectNothingLeft(context, chat.addr);
 }, {
   leak: "stop-leaves-clients",
-  unhandled: "stop-drops-queue",
+  unhandled: "one-error-ends-server",
   catches: [...STOP_CATCHES, "slow-reader-blocks", "mixed-lines", "fast-reader-dropped"],
   deadlineMs: 5_000,
 });
@@ -1385,7 +1391,7 @@ task(6, {
   en: "clients that go wrong end nobody else's chat",
   ko: "잘못되는 클라이언트가 있어도 나머지의 채팅은 계속됩니다",
 }, async (context) => {
-  const { learner, peers, step } = context;
+  const { learner, peers } = context;
   const mistake = "one-error-ends-server";
   const chat = await Chat.start(context);
   const to = { hostname: "127.0.0.1", port: chat.addr.port };
@@ -1401,11 +1407,7 @@ task(6, {
     await witness.say("SAY still here");
     await witness.expect("SAID r w still here", { mistake });
   }
-  const expected: Text = {
-    en: "somebody new can join",
-    ko: "새 클라이언트가 들어올 수 있음",
-  };
-  const late = await step(expected, () => chat.joined("late"), mistake);
+  const late = await chat.joined("late", "r", mistake);
   await witness.expect("JOINED r late", { mistake });
   await late.say("SAY hi");
   for (const client of [witness, late]) await client.expect("SAID r late hi", { mistake });

@@ -1,4 +1,4 @@
-// Fails task 6: listens-everywhere — listens on every address of the machine, which is what Deno does when none is given.
+// Fails task 2, 3, 4, 5, 6: listens-everywhere — listens on every address of the machine, which is what Deno does when none is given.
 
 export type Command =
   | { type: "join"; room: string; name: string }

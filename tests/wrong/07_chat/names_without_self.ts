@@ -1,4 +1,4 @@
-// Fails task 2, 4: names-without-self — makes the list of names before the newcomer is on it.
+// Fails task 2, 3, 4: names-without-self — makes the list of names before the newcomer is on it.
 
 /** What a client asks for. */
 export type Command =

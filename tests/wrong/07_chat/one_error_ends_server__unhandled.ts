@@ -1,4 +1,4 @@
-// Fails task 4, 6: one-error-ends-server — nobody catches the error of a read from a connection that was reset.
+// Fails task 4, 5, 6: one-error-ends-server — nobody catches the error of a read from a connection that was reset.
 
 const LF = 0x0a;
 const CR = 0x0d;

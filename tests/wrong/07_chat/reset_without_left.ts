@@ -300,7 +300,11 @@ class Client {
     } catch {
       clearTimeout(this.#timer);
       this.#ending = true;
-      this.#conn.close();
+      try {
+        this.#conn.close();
+      } catch {
+        // Closed already.
+      }
       return this.#closed.resolve();
     }
     this.#endRead = true;

@@ -1,4 +1,4 @@
-// Fails task 5, 6: slow-reader-blocks — a broadcast waits until each client has taken its line.
+// Fails task 4, 5, 6: slow-reader-blocks — a broadcast waits until each client has taken its line.
 
 export type Command =
   | { type: "join"; room: string; name: string }
