@@ -89,6 +89,7 @@ Deno.test("the host calls a function, and tells what it returned", async () => {
 Deno.test("the host tells the error that a function threw, with its class and its place", async () => {
   await using learner = await Learner.with(`export class Full extends RangeError {
   override name = "Full";
+  readonly code = "full";
 }
 export function put(): never {
   throw new Full("no room", { cause: new Error("disk") });
@@ -96,10 +97,10 @@ export function put(): never {
   await learner.load();
   const answer = await learner.child.order({ op: "call", name: "put", args: [] });
   assert(!answer.ok);
-  const { name, message, classes, cause, at } = answer.error;
-  assertEquals([name, message, cause?.message], ["Full", "no room", "disk"]);
+  const { name, message, classes, cause, code, at } = answer.error;
+  assertEquals([name, message, cause?.message, code], ["Full", "no room", "disk", "full"]);
   assertEquals(classes.slice(0, 3), ["Full", "RangeError", "Error"]);
-  assertStringIncludes(at ?? "", "exercise.ts:5:");
+  assertStringIncludes(at ?? "", "exercise.ts:6:");
 });
 
 Deno.test("the host answers calls in the order in which they end", async () => {

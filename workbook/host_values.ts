@@ -183,6 +183,8 @@ function encodeError(error: unknown, depth = 0): WireError {
   if (at) wire.at = at;
   const status = safely(() => (error as { status?: unknown }).status);
   if (typeof status === "number" && isFinite(status)) wire.status = status;
+  const code = safely(() => (error as { code?: unknown }).code);
+  if (typeof code === "string") wire.code = cut(code);
   if (depth < 3) {
     const cause = safely(() => error.cause);
     if (cause !== undefined) wire.cause = encodeError(cause, depth + 1);

@@ -57,6 +57,8 @@ export interface WireError {
   name: string;
   message: string;
   classes: string[];
+  /** Its property `code`, if that is a string. */
+  code?: string;
   /** The first place in the learner's own file, as `file:line:column`, if the stack names one. */
   at?: string;
   cause?: WireError;

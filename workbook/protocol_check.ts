@@ -77,7 +77,7 @@ function isError(value: unknown, depth = 0): boolean {
   const inner = (error: unknown) => isError(error, depth + 1);
   return isText(value.name) && isText(value.message) && listOf(value.classes, isText) &&
     optional(value.at, isText) && optional(value.status, isNumber) &&
-    optional(value.cause, inner) &&
+    optional(value.code, isText) && optional(value.cause, inner) &&
     optional(value.errors, (errors) => listOf(errors, (error) => inner(error))) &&
     optional(value.thrown, (thrown) => isValue(thrown));
 }
