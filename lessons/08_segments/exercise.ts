@@ -237,8 +237,8 @@ export function decapsulate(bytes: Uint8Array): Packet & Frame {
  *
  * Records without a UDP or TCP segment over IPv4 or IPv6 (ARP, ICMP, fragments, …) are left out, and so are
  * those whose headers contradict themselves. The segment's checksum is judged, not that of the IPv4
- * header. A record with fewer bytes than the packet had was cut: its payload is what is there, its
- * checksum "none"; if the segment's header is not all there, it is left out.
+ * header. A record with fewer bytes than the packet had was cut: its payload is what is there, maybe
+ * nothing, its checksum "none". Without the 8 or 20 bytes that every UDP or TCP header has, it is left out.
  *
  * Throws a `SegmentError` for another magic (for pcapng, 0x0A0D0D0A, one that says so and how to convert
  * it), another link type, and a file that ends within a header or record. Also for a record whose captured

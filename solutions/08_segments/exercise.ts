@@ -434,8 +434,8 @@ function openIp(bytes: Uint8Array, type: number): IpPacket {
  *
  * Records without a UDP or TCP segment over IPv4 or IPv6 (ARP, ICMP, fragments, …) are left out, and so are
  * those whose headers contradict themselves. The segment's checksum is judged, not that of the IPv4
- * header. A record with fewer bytes than the packet had was cut: its payload is what is there, its
- * checksum "none"; if the segment's header is not all there, it is left out.
+ * header. A record with fewer bytes than the packet had was cut: its payload is what is there, maybe
+ * nothing, its checksum "none". Without the 8 or 20 bytes that every UDP or TCP header has, it is left out.
  *
  * Throws a `SegmentError` for another magic (for pcapng, 0x0A0D0D0A, one that says so and how to convert
  * it), another link type, and a file that ends within a header or record. Also for a record whose captured
@@ -559,7 +559,7 @@ function readTcp({ source, destination, segment }: IpPacket, { isCut }: RecordFa
   if (segment.length < 20) return undefined;
   // Where data begins is in the header, too, in words of 4 bytes: a SYN is mostly options.
   const dataOffset = 4 * (segment[12]! >> 4);
-  if (dataOffset < 20 || dataOffset > segment.length) return undefined;
+  if (dataOffset < 20 || (dataOffset > segment.length && !isCut)) return undefined;
   // A sender that leaves checksums to its network card is captured before the card adds them: "bad" is news, not an error.
   const fits = !isCut && checksumOf(segment, { source, destination }, TCP) === 0;
   return {
