@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Order, Reply } from "./protocol.ts";
+import type { Order, Reply, WireOutcome, WireValue } from "./protocol.ts";
 import { OUTPUT_LOST, RECORD_MARK, STRANGERS } from "./protocol.ts";
 import { closeBackDoors, pinBuiltIns } from "./host_pins.ts";
 import { seal } from "./host_seal.ts";
@@ -50,6 +50,8 @@ const memoryUsage = Deno.memoryUsage;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 (globalThis as { gc?: undefined }).gc = undefined;
 const bytesClass = Uint8Array;
+/** What is written over bytes that are spoilt. */
+const SPOILT = 0x99;
 const promiseClass = Promise;
 
 /** The first line of standard input: the word that marks this child's own lines. */
@@ -99,6 +101,18 @@ async function load(
 
 /** Runs a function of the learner's and tells how it ended. */
 async function answerCall(id: number, run: () => unknown, held = false): Promise<void> {
+  const outcome = await outcomeOf(run, (result) => {
+    const keep = held && typeof result === "object" && result !== null;
+    return keep ? handleValue(result as object, "object") : encode(result);
+  });
+  reportReplaced();
+  say({ id, ...outcome });
+}
+
+async function outcomeOf(
+  run: () => unknown,
+  told: (result: unknown) => WireValue,
+): Promise<WireOutcome & { async: boolean }> {
   let isAsync = false;
   try {
     let result = run();
@@ -106,14 +120,52 @@ async function answerCall(id: number, run: () => unknown, held = false): Promise
       isAsync = true;
       result = await result;
     }
-    reportReplaced();
-    const keep = held && typeof result === "object" && result !== null;
-    const value = keep ? handleValue(result as object, "object") : encode(result);
-    say({ id, ok: true, value, async: isAsync });
+    return { ok: true, value: told(result), async: isAsync };
   } catch (error) {
-    reportReplaced();
-    say({ id, ok: false, error: encodeError(error), async: isAsync });
+    return { ok: false, error: encodeError(error), async: isAsync };
   }
+}
+
+/** Calls a function of the learner's again and again. Each outcome is told at once: the call that never ends is the next. */
+async function callEach({ id, name, calls, spoil }: Order & { op: "callEach" }): Promise<void> {
+  const run = exercise[name] as (...args: unknown[]) => unknown;
+  for (let call = 0; call < calls.length; call++) {
+    const args = calls[call]!.map(decode);
+    const given = spoil ? bytesAmong(args).map((bytes) => ({ bytes, before: copyOf(bytes) })) : [];
+    let changed = false;
+    const outcome = await outcomeOf(() => run(...args), (result) => {
+      for (const { bytes, before } of given) {
+        changed = changed || !sameBytes(bytes, before);
+        fillBytes(new bytesClass(bytes.buffer));
+      }
+      return encode(result);
+    });
+    // Not among the events that are cut at a number: each is the answer to an order.
+    const told = changed ? { ...outcome, changed } : outcome;
+    say({ event: { at: 0, event: "outcome", order: id, call, outcome: told } });
+  }
+  reportReplaced();
+  say({ id, ok: true, value: encode(undefined) });
+}
+
+/** The byte arrays in a list of arguments, at any depth. */
+function bytesAmong(value: unknown): Uint8Array[] {
+  if (value instanceof bytesClass) return [value];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.values(value).flatMap(bytesAmong);
+}
+
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return new bytesClass(bytes);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false;
+  return a.length === b.length;
+}
+
+function fillBytes(bytes: Uint8Array): void {
+  for (let i = 0; i < bytes.length; i++) bytes[i] = SPOILT;
 }
 
 function isThenable(value: unknown): boolean {
@@ -192,6 +244,8 @@ async function obey(order: Order): Promise<void> {
       const run = exercise[order.name] as (...args: unknown[]) => unknown;
       return await answerCall(id, () => run(...order.args.map(decode)), order.hold);
     }
+    case "callEach":
+      return await callEach(order);
     case "construct": {
       const Class = exercise[order.name] as new (...args: unknown[]) => unknown;
       return await answerCall(id, () => new Class(...order.args.map(decode)));

@@ -269,6 +269,71 @@ Deno.test("all orders that wait are rejected when the process is killed, and eve
   assertEquals(await learner.child.kill(), end);
 });
 
+Deno.test("callEach tells the outcome of each call as it comes, and the call that never ends is the next", async () => {
+  await using learner = await Learner.with(`
+    export function half(n: number): number | Promise<number> {
+      if (n === 7) for (;;);
+      if (n === 5) return Promise.resolve(2.5);
+      if (n % 2) throw new RangeError("odd: " + n);
+      return n / 2;
+    }`);
+  await learner.load();
+  const each = (...numbers: number[]) =>
+    learner.child.order({
+      op: "callEach",
+      name: "half",
+      calls: numbers.map((n) => [encodeArg(n)]),
+    });
+  const outcomes = () =>
+    learner.events.splice(0).filter(({ event }) => event === "outcome").map(({ call, outcome }) => {
+      const shown = outcome!.ok ? decodeValue(outcome!.value) : outcome!.error.message;
+      return [call, shown, outcome!.async];
+    });
+  const answer = await each(4, 3, 5, 8);
+  assert(answer.ok);
+  assertEquals(outcomes(), [[0, 2, false], [1, "odd: 3", false], [2, 2.5, true], [3, 4, false]]);
+  const endless = each(2, 7, 4);
+  const rejected = assertRejects(() => endless, ChildEndedError);
+  await learner.event("outcome");
+  await learner.child.kill();
+  await rejected;
+  assertEquals(outcomes(), [[0, 1, false]]);
+});
+
+Deno.test("callEach outcomes are as many as the calls", async () => {
+  await using learner = await Learner.with(`export const same = (n: number) => n;`);
+  await learner.load();
+  const calls = Array.from({ length: 5_000 }, (_, i) => [encodeArg(i)]);
+  await learner.child.order({ op: "callEach", name: "same", calls });
+  const outcomes = learner.events.filter(({ event }) => event === "outcome");
+  assertEquals(outcomes.map(({ call }) => call), calls.map((_, i) => i));
+});
+
+Deno.test("callEach with spoil: what a call changes in its bytes is told, and what it shares with them is spoilt", async () => {
+  await using learner = await Learner.with(`
+    export const view = ({ bytes }: { bytes: Uint8Array }) => bytes.subarray(1);
+    export const copy = ({ bytes }: { bytes: Uint8Array }) => bytes.slice(1);
+    export const change = ({ bytes }: { bytes: Uint8Array }) => bytes.reverse().slice(1);`);
+  await learner.load();
+  const args = [encodeArg({ bytes: new Uint8Array([1, 2, 3]) })];
+  const told: unknown[] = [];
+  for (const name of ["view", "copy", "change"]) {
+    learner.events.length = 0;
+    for (const spoil of [false, true]) {
+      await learner.child.order({ op: "callEach", name, calls: [args], spoil });
+    }
+    told.push(learner.events.map(({ outcome }) => {
+      assert(outcome?.ok);
+      return [...decodeValue(outcome.value) as Uint8Array, outcome.changed];
+    }));
+  }
+  assertEquals(told, [
+    [[2, 3, undefined], [0x99, 0x99, undefined]],
+    [[2, 3, undefined], [2, 3, undefined]],
+    [[2, 1, undefined], [2, 1, true]],
+  ]);
+});
+
 Deno.test("a killed process is gone when kill() has settled", async () => {
   await using learner = await Learner.with("export {};\n");
   const { pid } = learner.child;

@@ -109,6 +109,12 @@ export type Order =
   | { id: number; op: "load"; url: string; rawOnly?: boolean }
   /** `hold`: what comes back stays in the child under a handle, also where JSON could carry it. */
   | { id: number; op: "call"; name: string; args: WireArg[]; hold?: boolean }
+  /**
+   * Calls a function with each of these lists of arguments, one after the other; an `outcome` event tells how each call
+   * ended. `spoil`: once a call has returned, the bytes among its arguments are overwritten, and only then its result is
+   * told: a result that shares memory with them shows it.
+   */
+  | { id: number; op: "callEach"; name: string; calls: WireArg[][]; spoil?: boolean }
   | { id: number; op: "construct"; name: string; args: WireArg[] }
   | { id: number; op: "method"; handle: string; name: string; args: WireArg[] }
   | { id: number; op: "get"; handle: string; name: string }
@@ -174,6 +180,13 @@ export interface ChildState {
   timersMs: number[];
 }
 
+/** How one call of several ended. */
+export type WireOutcome = {
+  async?: boolean;
+  /** The call changed bytes among its arguments; told if they are spoilt afterwards. */
+  changed?: boolean;
+} & ({ ok: true; value: WireValue } | { ok: false; error: WireError });
+
 /** Something the learner's code did or met, with the moment in milliseconds since the epoch. */
 export interface WireEvent {
   at: number;
@@ -192,6 +205,7 @@ export interface WireEvent {
     | "exit"
     | "unhandled"
     | "callback"
+    | "outcome"
     | "replaced"
     /** A call of what is out of bounds, by name: `names`. */
     | "forbidden"
@@ -213,6 +227,9 @@ export interface WireEvent {
   handle?: string;
   call?: number;
   args?: WireValue[];
+  /** For `outcome`: which order's, of which call by its index in `call`, and what. */
+  order?: number;
+  outcome?: WireOutcome;
 }
 
 /** The answer to an order. */

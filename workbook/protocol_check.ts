@@ -56,8 +56,14 @@ function isEvent(value: unknown): boolean {
     optional(value.args, (args) => listOf(args, (arg) => isValue(arg))) &&
     optional(value.names, (names) => listOf(names, isText)) &&
     optional(value.size, (size) => size === null || isNumber(size)) &&
+    (value.event !== "outcome" ||
+      (isNumber(value.order) && isNumber(value.call) && isOutcome(value.outcome))) &&
     (value.event !== "unhandled" || value.error !== undefined) &&
     (value.event !== "callback" || (isText(value.handle) && isNumber(value.call)));
+}
+
+function isOutcome(value: unknown): boolean {
+  return isShape(value) && (value.ok === true ? isValue(value.value) : isError(value.error));
 }
 
 function isState(value: unknown): boolean {

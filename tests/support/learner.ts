@@ -11,6 +11,7 @@ import type {
   Limits,
   WireError,
   WireEvent,
+  WireOutcome,
   WireValue,
 } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
@@ -59,6 +60,17 @@ export interface Running {
   readonly returned: Promise<unknown>;
   /** From now on the call may end. */
   mayEnd(): void;
+}
+
+/** How one call of several ended: with a value, or with an error. */
+export interface Outcome {
+  value?: unknown;
+  error?: WireError;
+  /** The error is a slip in the code, nothing that was thrown on purpose. */
+  isSlip?: boolean;
+  /** The call changed its arguments' bytes. Only known of arguments that are spoilt afterwards. */
+  changed: boolean;
+  isAsync: boolean;
 }
 
 /** What the learner's code does with one callback of the suite's. */
@@ -112,7 +124,9 @@ export class Learner {
   readonly #file: ExerciseFile;
   readonly #callbacks = new Map<string, Callback>();
   readonly #handles = new Set<string>();
-  readonly #calling: string[] = [];
+  readonly #calling: { shown: string }[] = [];
+  /** Takes the outcomes of the calls of {@linkcode callEach} as they come. */
+  #onOutcome: (event: WireEvent) => void = () => {};
   readonly #failLater: (failure: unknown) => void;
   readonly #label: string;
   /** The test has killed its process. */
@@ -149,6 +163,7 @@ export class Learner {
   }
 
   #noteEvent(event: WireEvent): void {
+    if (event.event === "outcome") return this.#onOutcome(event);
     if (event.event === "unhandled") this.unhandled.push(event.error!);
     if (event.event === "forbidden") {
       this.forbidden ??= { name: event.names?.[0] ?? "", at: event.error?.at };
@@ -163,7 +178,7 @@ export class Learner {
 
   /** The call that has begun and not ended, the last if there are several. */
   get calling(): string | undefined {
-    return this.#calling.at(-1);
+    return this.#calling.at(-1)?.shown;
   }
 
   /** What the learner's code has printed so far. */
@@ -191,6 +206,57 @@ export class Learner {
     const { value, isAsync } = await this.#returned(order, args, options);
     if (isAsync) this.#failPromise(`${name}()`, value);
     return value;
+  }
+
+  /**
+   * Calls an exported function with each of these lists of arguments, and tells how each call ended; none that
+   * throws ends the test, unless the function is not written or met a limit of the workbook's.
+   *
+   * One order for all, for suites that try every place of some bytes. A call that does not end is named by its number, from 1.
+   * `spoil`: see {@linkcode WireOutcome} and the order.
+   */
+  callEach(
+    name: string,
+    calls: unknown[][],
+    { spoil = false }: { spoil?: boolean } = {},
+  ): Promise<Outcome[]> {
+    return this.#watched(this.#outcomes(name, calls, spoil));
+  }
+
+  async #outcomes(name: string, calls: unknown[][], spoil: boolean): Promise<Outcome[]> {
+    this.#expectExported(name);
+    this.#transcript.you("call", `${this.#label}${name}() with ${calls.length} inputs`);
+    const running = { shown: "" };
+    const outcomes: WireOutcome[] = [];
+    const show = () => {
+      const call = showCall(name, calls[outcomes.length] ?? []);
+      running.shown = `${call} (input ${outcomes.length + 1} of ${calls.length})`;
+    };
+    show();
+    this.#calling.push(running);
+    this.#onOutcome = ({ call, outcome }) => {
+      // What the process says may be anything: only the outcome of the next call is one.
+      if (call !== outcomes.length || call >= calls.length) return;
+      outcomes.push(outcome!);
+      show();
+    };
+    const args = calls.map((list) => list.map(encodeArg));
+    const answer = await this.order({ op: "callEach", name, calls: args, ...(spoil && { spoil }) });
+    this.#calling.splice(this.#calling.indexOf(running), 1);
+    if (!answer.ok || outcomes.length < calls.length) {
+      throw new Error(`The host ended after ${outcomes.length} of ${calls.length} calls`);
+    }
+    return outcomes.map((outcome, i) => this.#outcome(showCall(name, calls[i]!), outcome));
+  }
+
+  #outcome(call: string, outcome: WireOutcome): Outcome {
+    const changed = outcome.changed === true;
+    const isAsync = outcome.async === true;
+    if (outcome.ok) return { value: this.#decode(outcome.value), changed, isAsync };
+    const { error } = outcome;
+    const failure = threw(call, error, { file: this.#file, task: this.#task });
+    if (failure.facts.kind !== "threw") throw failure;
+    return { error, isSlip: isSlip(error), changed, isAsync };
   }
 
   #failPromise(call: string, value: unknown): never {
@@ -434,17 +500,21 @@ export class Learner {
     };
   }
 
+  #expectExported(name: string): void {
+    const found = this.#exports.find((e) => e.name === name);
+    if (found?.type !== "function") throw notExported(name, this.#exports, this.#file);
+  }
+
   async #reply(
     order: CallOrder,
     args: unknown[],
   ): Promise<Answer> {
     if (order.op === "call" || order.op === "construct") {
-      const found = this.#exports.find((e) => e.name === order.name);
-      if (found?.type !== "function") throw notExported(order.name, this.#exports, this.#file);
+      this.#expectExported(order.name);
       this.#transcript.you("call", `${this.#label}${showCall(order.name, args)}`);
     }
     const call = order.op === "call" || order.op === "construct"
-      ? showCall(order.name, args)
+      ? { shown: showCall(order.name, args) }
       : undefined;
     if (call) this.#calling.push(call);
     const answer =

@@ -131,6 +131,7 @@ function describeEvent(event: WireEvent): string | undefined {
     case "streams":
     case "fault":
     case "callback":
+    case "outcome":
     case "replaced":
       return undefined;
   }
