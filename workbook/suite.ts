@@ -34,6 +34,11 @@ export interface SuiteRequest {
   importMap?: string | undefined;
   /** Ends the run. */
   signal?: AbortSignal | undefined;
+  /**
+   * Runs the suite in a process group of its own, which is ended as a whole, and which Ctrl-C does not reach. Only for
+   * a caller that ends it whatever happens.
+   */
+  ownGroup?: boolean;
   /** Instead of {@linkcode START_MS} and {@linkcode SLACK_MS}. */
   limits?: { startMs: number; slackMs: number };
 }
@@ -126,6 +131,8 @@ class Suite {
 
   /** Ends the suite and every process it started. */
   stop(): void {
+    const group = this.#request.ownGroup && Deno.build.os !== "windows" && this.#process?.pid;
+    if (group) kill(() => Deno.kill(-group, "SIGKILL"));
     for (const pid of [...this.#pids]) kill(() => Deno.kill(pid, "SIGKILL"));
     kill(() => this.#process?.kill("SIGKILL"));
   }
@@ -145,6 +152,7 @@ class Suite {
         `${root}/tests/${slug}_test.ts`,
       ],
       cwd: root,
+      detached: this.#request.ownGroup ?? false,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -1,5 +1,4 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { showMarkdown } from "./hint.ts";
 
 const README =
   "# Lesson 1: Sockets\n\n## Task 1: First (1 point)\n\n## Task 2: Second (2 points)\n";
@@ -159,23 +158,4 @@ Deno.test("hintCommand() refuses what is no task, in one sentence", async () => 
   } finally {
     await Deno.remove(root, { recursive: true });
   }
-});
-
-Deno.test("showMarkdown() wraps prose and leaves code as it is", () => {
-  const screen = { columns: 20, colours: false, isTerminal: false };
-  assertEquals(
-    showMarkdown(
-      'one two three four five six\nseven\n\n```ts\nconst longer = "than a line";\n```',
-      screen,
-    ),
-    'one two three four\nfive six seven\n\n    const longer = "than a line";',
-  );
-});
-
-Deno.test("showMarkdown() keeps the items of a list apart, and code of either fence", () => {
-  const screen = { columns: 20, colours: false, isTerminal: false };
-  assertEquals(
-    showMarkdown("First:\n- one two three four five\n  six\n2. `two`\n\n~~~ts\nx;\n~~~", screen),
-    "First:\n- one two three four\n  five six\n2. `two`\n\n    x;",
-  );
 });
