@@ -285,7 +285,7 @@ class LineSession extends Session {
     const { results, request } = this;
     this.#gradings++;
     // Right after the beginning there is nothing more to say of a lesson that is not begun.
-    const isNews = this.#gradings > 1 || !this.isWhole || !isUnwritten(this.lesson, results);
+    const isNews = this.#gradings > 1 || !this.isWhole || !isUnwritten(this.lesson.tasks, results);
     this.#print([
       ...(isNews ? ["", ...viewVerdict(this.text, { results, told: request.tasks }, setting)] : []),
       "",
@@ -333,7 +333,6 @@ const KEY_NAMES = {
   quit: { en: "quit", ko: "끝내기" },
   solution: { en: "compare with the model", ko: "모범 답안과 비교" },
   back: { en: "back", ko: "돌아가기" },
-  more: { en: "more", ko: "더 보기" },
 } satisfies Record<string, Text>;
 
 /** A page in front of the verdict. */
@@ -658,7 +657,7 @@ class TerminalSession extends Session {
     if (this.#page) return this.#page.lines;
     const setting = { screen, lang: this.lang };
     const results = this.#known;
-    if (this.done && this.#gradingSince === undefined) {
+    if (this.done && results === this.results) {
       const { state, mistakes } = this.done;
       return viewDone(this.text, {
         results,
@@ -672,8 +671,7 @@ class TerminalSession extends Session {
         ),
       }, setting);
     }
-    const isFirst = results.size === 0 || isUnwritten(this.lesson, results);
-    if (this.isWhole && isFirst) {
+    if (this.isWhole && this.#isBeginning(results)) {
       return viewBeginning(this.text, this.#focus ?? this.lesson.tasks[0]?.task, setting);
     }
     const told = this.request.tasks;
@@ -681,6 +679,13 @@ class TerminalSession extends Session {
       ? viewTypeErrors(this.types, setting).split("\n")
       : [];
     return [...viewVerdict(this.text, { results, focus: this.#focus, told }, setting), ...types];
+  }
+
+  /** Whether nothing has been written, as far as is known. */
+  #isBeginning(results: Map<number, TaskResult>): boolean {
+    const before = this.result ? isUnwritten(this.lesson.tasks, this.results) : true;
+    const graded = this.lesson.tasks.filter(({ task }) => results.has(task));
+    return before && isUnwritten(graded, results);
   }
 
   #footer(screen: Screen & { rows: number }, body: string[]): string[] {
@@ -692,9 +697,10 @@ class TerminalSession extends Session {
     const all = [...lines, ...viewKeys(keys, settled)];
     const left = body.length - this.#from - Math.max(0, screen.rows - all.length);
     if (left <= 0) return all;
-    const more: [string, Text] = this.lang === "ko"
-      ? ["↓ space", { ...KEY_NAMES.more, ko: `${left}줄 더 보기` }]
-      : ["↓ space", { ...KEY_NAMES.more, en: `${left} lines more` }];
+    const more: [string, Text] = [
+      "↓ space",
+      { en: left === 1 ? "1 more line" : `${left} more lines`, ko: `${left}줄 더` },
+    ];
     return [...lines, ...viewKeys([more, ...keys], settled)];
   }
 

@@ -162,9 +162,12 @@ export function taskToShow(
   })?.task;
 }
 
-/** Whether every task of the lesson failed for want of being written. */
-export function isUnwritten(lesson: LessonInfo, results: Map<number, TaskResult>): boolean {
-  return lesson.tasks.every(({ task }) =>
+/** Whether each of these tasks failed for want of being written. */
+export function isUnwritten(
+  tasks: LessonInfo["tasks"],
+  results: Map<number, TaskResult>,
+): boolean {
+  return tasks.every(({ task }) =>
     results.get(task)?.tests.find(({ status }) => status === "fail")?.kind === "missing"
   );
 }
