@@ -177,7 +177,9 @@ class ExerciseFiles {
         if (/^\d{4}-\d\d-\d\d_[\d-]+\.ts$/.test(name)) dates.push(name.replace(/\.ts$/, ""));
       }
     } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      const isNone = error instanceof Deno.errors.NotFound ||
+        error instanceof Deno.errors.NotADirectory;
+      if (!isNone) throw error;
     }
     return dates.sort();
   }
@@ -201,10 +203,9 @@ class ExerciseFiles {
         const name = `${this.#folder}/${stamp(new Date())}${attempt > 1 ? `-${attempt}` : ""}.ts`;
         try {
           // Nothing is overwritten, a backup least of all.
-          using file = await Deno.open(`${this.root}/${name}`, { write: true, createNew: true });
-          await new Blob([bytes]).stream().pipeTo(file.writable, { preventClose: true });
-          await file.sync();
-          return name;
+          await Deno.writeFile(`${this.root}/${name}`, bytes, { createNew: true });
+          if (sameBytes(await Deno.readFile(`${this.root}/${name}`), bytes)) return name;
+          throw new Error("what was written is not what is there");
         } catch (error) {
           if (!(error instanceof Deno.errors.AlreadyExists) || attempt > 50) throw error;
         }

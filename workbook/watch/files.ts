@@ -33,6 +33,7 @@ export class FolderWatch {
   /** Which folder the system watches: a new one of the same name is another. */
   #watched: number | null | undefined;
   #seen: string;
+  #awaited = "";
   #quiet: ReturnType<typeof setTimeout> | undefined;
   readonly #looking: ReturnType<typeof setInterval>;
   #closed = false;
@@ -98,20 +99,21 @@ export class FolderWatch {
       this.#stopListening();
       this.#listen();
     }
-    if (this.#quiet === undefined && look(this.#folder).signature === this.#seen) return;
-    this.#wait();
+    const now = look(this.#folder);
+    // What is waited for already is not waited for anew: a look now and then would put it off for ever.
+    if (now.signature !== (this.#quiet === undefined ? this.#seen : this.#awaited)) this.#wait(now);
   }
 
-  /** Waits until two looks are the same. */
-  #wait(): void {
+  /** Waits until a later look is the same as `before`. */
+  #wait(before: Look): void {
     clearTimeout(this.#quiet);
-    const before = look(this.#folder);
+    this.#awaited = before.signature;
     const { quietMs, emptyMs } = this.#times;
     this.#quiet = setTimeout(() => {
       this.#quiet = undefined;
       if (this.#closed) return;
       const now = look(this.#folder);
-      if (now.signature !== before.signature) return this.#wait();
+      if (now.signature !== before.signature) return this.#wait(now);
       if (now.signature === this.#seen) return;
       this.#seen = now.signature;
       this.#onSave();
@@ -119,8 +121,15 @@ export class FolderWatch {
   }
 }
 
-/** How the files in a folder look: names, sizes, times. `empty` if the exercise is missing or has nothing in it. */
-function look(folder: string): { signature: string; empty: boolean } {
+/** How the files in a folder look. */
+interface Look {
+  /** Names, sizes, times. */
+  signature: string;
+  /** The exercise is missing or has nothing in it. */
+  empty: boolean;
+}
+
+function look(folder: string): Look {
   const parts: string[] = [];
   let empty = true;
   try {
