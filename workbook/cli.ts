@@ -18,7 +18,11 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   grade: async () => (await import("./commands/grade.ts")).gradeCommand,
   hint: async () => (await import("./commands/hint.ts")).hintCommand,
   lesson: async () => (await import("./commands/lesson.ts")).lessonCommand,
+  list: async () => (await import("./commands/list.ts")).listCommand,
   new: async () => (await import("./commands/new.ts")).newCommand,
+  reset: async () => (await import("./commands/reset.ts")).resetCommand,
+  solution: async () => (await import("./commands/solution.ts")).solutionCommand,
+  start: async () => (await import("./commands/start.ts")).startCommand,
   test: async () => (await import("./commands/test.ts")).testCommand,
 };
 

@@ -150,6 +150,32 @@ export function readHints(text: string): Map<number, string[]> {
   return hints;
 }
 
+/** What a `mistakes.md` says about one mistake: its name, and its text. */
+export function readMistake(text: string, id: string): { name: string; text: string } | undefined {
+  for (const section of text.split(/^(?=## )/m)) {
+    const [heading = "", ...rest] = section.split("\n");
+    const match = MISTAKE_HEADING.exec(heading);
+    if (match?.[1] === id) return { name: match[2]!, text: rest.join("\n").trim() };
+  }
+  return undefined;
+}
+
+/** The opening of a lesson's README: what stands between its title and the first code or heading. */
+export function readOpening(text: string): string {
+  const lines = text.split("\n");
+  const begin = lines.findIndex((line) => line.startsWith("# ")) + 1;
+  const end = lines.findIndex((line, i) => i >= begin && /^(#|```|~~~|\|)/.test(line));
+  return lines.slice(begin, end < 0 ? undefined : end).join("\n").trim();
+}
+
+/** What a lesson's README says about one task, without the heading. */
+export function readTaskText(text: string, task: number): string {
+  const section = text.split(/^(?=## )/m).find((part) =>
+    Number(TASK_HEADING.exec(part.split("\n")[0]!)?.[1]) === task
+  );
+  return section?.split("\n").slice(1).join("\n").trim() ?? "";
+}
+
 /** The file's text; empty if it is missing, which `deno task check` finds. */
 export async function readText(path: string): Promise<string> {
   try {

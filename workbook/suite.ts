@@ -38,6 +38,11 @@ export interface SuiteRequest {
   place?: SuitePlace | undefined;
   /** Ends the run. */
   signal?: AbortSignal | undefined;
+  /**
+   * Runs the suite in a process group of its own, which is ended as a whole, and which Ctrl-C does not reach. Only for
+   * a caller that ends it whatever happens.
+   */
+  ownGroup?: boolean;
   /** Instead of {@linkcode START_MS} and {@linkcode SLACK_MS}. */
   limits?: { startMs: number; slackMs: number };
 }
@@ -143,6 +148,8 @@ class Suite {
 
   /** Ends the suite and every process it started. */
   stop(): void {
+    const group = this.#request.ownGroup && Deno.build.os !== "windows" && this.#process?.pid;
+    if (group) kill(() => Deno.kill(-group, "SIGKILL"));
     for (const pid of [...this.#pids]) kill(() => Deno.kill(pid, "SIGKILL"));
     kill(() => this.#process?.kill("SIGKILL"));
   }
@@ -177,6 +184,7 @@ class Suite {
     return new Deno.Command(launch.command, {
       args: launch.args,
       cwd: root,
+      detached: this.#request.ownGroup ?? false,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -57,6 +57,32 @@ export function padEnd(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - unicodeWidth(text)));
 }
 
+/** `text` on one line of at most `columns` columns; what is left out is marked. */
+export function fit(text: string, columns: number): string {
+  if (unicodeWidth(text) <= columns) return text;
+  let line = "";
+  let width = 0;
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
+    const step = unicodeWidth(segment);
+    if (width + step > columns - 1) break;
+    line += segment;
+    width += step;
+  }
+  return columns > 0 ? `${line.trimEnd()}…` : "";
+}
+
+/** `left` at the beginning of a line and `right` at its end, within `columns` columns; `left` gives way. */
+export function leftAndRight(
+  left: string,
+  right: string,
+  columns: number,
+): { left: string; right: string } {
+  const room = columns - unicodeWidth(right) - 1;
+  return room < 8
+    ? { left: fit(left, columns), right: "" }
+    : { left: padEnd(fit(left, room), room + 1), right };
+}
+
 /** Text of strangers with nothing in it that a terminal obeys: control characters become visible. */
 export function harmless(text: string): string {
   return text.replaceAll("\r\n", "\n").replace(OBEYED, visible);

@@ -12,6 +12,7 @@ import {
   readReadme,
   readText,
 } from "../course.ts";
+import { isUntouched, stubOf, stubPath } from "../stub.ts";
 import type { PlannedTest } from "../records.ts";
 import { LANGUAGES } from "../text.ts";
 import { names, type Submission } from "./submissions.ts";
@@ -21,6 +22,22 @@ const LESSON_FILES = ["README.md", "hints.md", "mistakes.md"].flatMap((name) =>
 ).concat("exercise.ts");
 const LEAST_RIGHT = 3;
 const LEAST_HINTS = 2;
+
+/** Holds the copy of a lesson's stub, from which learners get theirs back, equal to the stub. */
+export async function stubProblems(
+  root: string,
+  { slug, tasks }: LessonInfo,
+  update: boolean,
+): Promise<string[]> {
+  const exercise = await readText(`${root}/lessons/${slug}/exercise.ts`);
+  // What somebody has written into is no stub any more.
+  if (!isUntouched(exercise, tasks.map(({ task }) => task))) return [];
+  if (exercise === await stubOf(root, slug)) return [];
+  if (!update) return [`${stubPath(slug)} is not lessons/${slug}/exercise.ts: --update writes it`];
+  await Deno.mkdir(`${root}/tests/stubs`, { recursive: true });
+  await Deno.writeTextFile(`${root}/${stubPath(slug)}`, exercise);
+  return [];
+}
 
 /** What is missing, stray or at odds in one lesson, a sentence each. */
 export async function partProblems(
@@ -172,6 +189,11 @@ export async function strayProblems(root: string, slugs: string[]): Promise<stri
       if (!slugs.includes(entry.name)) {
         problems.push(`${parent}/${entry.name} belongs to no lesson`);
       }
+    }
+  }
+  for (const name of await names(`${root}/tests/stubs`)) {
+    if (!slugs.includes(name.replace(/\.ts$/, ""))) {
+      problems.push(`tests/stubs/${name} belongs to no lesson`);
     }
   }
   for (const name of await names(`${root}/tests`)) {

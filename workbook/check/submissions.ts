@@ -4,6 +4,8 @@
  * @module
  */
 
+import { isUntouched, stubOf } from "../stub.ts";
+
 /** Where a submission stands. */
 export type SubmissionKind = "stub" | "solution" | "right" | "wrong" | "misbehaving";
 
@@ -48,8 +50,10 @@ export async function submissionsOf(
 
   async function stub(): Promise<Submission> {
     const own = await at("stub", "stub", `${root}/lessons/${slug}/exercise.ts`);
-    const untouched = own.source.split("Not implemented").length > tasks.length;
-    const source = untouched ? own.source : await committed(root, slug) ?? own.source;
+    // Somebody may learn in this folder already.
+    const source = isUntouched(own.source, tasks)
+      ? own.source
+      : await stubOf(root, slug) ?? own.source;
     return { ...own, source, fails: tasks };
   }
 
@@ -61,20 +65,6 @@ export async function submissionsOf(
       found.push({ ...submission, ...readFirstLine(submission.source, kind, file) });
     }
     return found;
-  }
-}
-
-/** The stub as it was committed, for a folder in which somebody learns already. */
-async function committed(root: string, slug: string): Promise<string | undefined> {
-  try {
-    const { success, stdout } = await new Deno.Command("git", {
-      args: ["show", `HEAD:lessons/${slug}/exercise.ts`],
-      cwd: root,
-      stderr: "null",
-    }).output();
-    return success ? new TextDecoder().decode(stdout) : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * For each lesson, its solved exercise is graded as a learner would (`deno task lessonN --solution`), in turn with a
  * bare `deno test` of as many empty tests. Times are whole processes, medians of several runs; what tasks wait for
- * by their nature is told apart.
+ * by their nature is told apart. `deno task bench watch` measures from saving to the verdict.
  *
  * `deno task bench web` measures something else: the learner's web server of lesson 6 beside `Deno.serve()`.
  *
@@ -13,6 +13,7 @@
 import { type LessonInfo, lessonSlugs, readLesson } from "../course.ts";
 import { SUITE_ENV } from "../records.ts";
 import { runSuite } from "../suite.ts";
+import { benchWatch } from "./bench_watch.ts";
 import { readOptions, wholeNumber } from "./options.ts";
 
 const RUNS = 10;
@@ -33,6 +34,7 @@ export async function benchCommand(args: string[], root: string): Promise<number
   const runs = options.values.has("runs")
     ? wholeNumber(options.values.get("runs"), "--runs", 1)
     : RUNS;
+  if (options.rest.length === 1 && options.rest[0] === "watch") return await benchWatch(root, runs);
   const wanted = options.rest.map((text) => wholeNumber(text, "bench", 1));
   const rows: Row[] = [];
   for (const slug of await lessonSlugs(root)) {

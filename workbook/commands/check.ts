@@ -7,7 +7,7 @@
 
 import { goldenProblems, type GoldenUpdate, strayGoldens } from "../check/golden.ts";
 import { type Graded, gradeSubmission, verdictLine, verdictProblems } from "../check/gradings.ts";
-import { partProblems, planProblems, strayProblems } from "../check/parts.ts";
+import { partProblems, planProblems, strayProblems, stubProblems } from "../check/parts.ts";
 import { readmeProblems } from "../check/readme.ts";
 import { type Submission, submissionsOf } from "../check/submissions.ts";
 import { type LessonInfo, lessonSlugs, readLesson, readMistakes } from "../course.ts";
@@ -111,6 +111,7 @@ class Check {
     const root = this.#root;
     const all = await submissionsOf(root, slug, tasks.map(({ task }) => task));
     this.problems.push(...await partProblems(root, lesson, all));
+    this.problems.push(...await stubProblems(root, lesson, this.#options.update));
     const mistakes = await readMistakes(root, slug);
     const submissions = all.filter(({ name, trouble }) =>
       !trouble && name.includes(this.#options.only)

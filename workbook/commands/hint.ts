@@ -1,20 +1,33 @@
 /**
- * `deno task hint N [K]`: the next stronger hint for one task, one at a time.
+ * `deno task hint [N [K]]`: the next stronger hint for one task, one at a time.
+ *
+ * The first is about the mistake that the last grading saw, if it saw one.
  *
  * @module
  */
 
-import { findLesson, inLang, readHints, readText } from "../course.ts";
+import {
+  findLesson,
+  inLang,
+  type LessonInfo,
+  lessonSlugs,
+  readHints,
+  readLesson,
+  readMistake,
+  readText,
+} from "../course.ts";
 import { CommandError } from "../errors.ts";
+import { showMarkdown } from "../markdown.ts";
+import { type LessonState, lessonToDo, ProgressStore } from "../progress.ts";
 import { paint, type Screen, standardScreen, wrap } from "../terminal.ts";
 import type { Lang } from "../text.ts";
 import { readOptions, wholeNumber } from "./options.ts";
 
-/** Shows a hint and remembers it. Without a task number it is that of the first task that has any. Exit status 0. */
+/** Shows a hint and remembers it. Without a task number it is that of the first task that fails. Exit status 0. */
 export async function hintCommand(args: string[], root: string): Promise<number> {
   const options = readOptions(args, { flags: ["all", "again"] });
   const { lang, flags, rest } = options;
-  if (rest.length === 0 || rest.length > 2) {
+  if (rest.length > 2) {
     throw new CommandError(
       {
         en: "A hint is for one task of one lesson.",
@@ -23,178 +36,184 @@ export async function hintCommand(args: string[], root: string): Promise<number>
       { en: "For example: deno task hint 1 3", ko: "예: deno task hint 1 3" },
     );
   }
-  const lesson = await findLesson(root, wholeNumber(rest[0], "hint", 1));
+  const store = new ProgressStore(root, (text) => console.error(text[lang]));
+  const lesson = rest[0] === undefined
+    ? await lessonLeftOff(root, store)
+    : await findLesson(root, wholeNumber(rest[0], "hint", 1));
+  const asked = rest[1] === undefined ? undefined : wholeNumber(rest[1], "hint", 1);
+  const hint = await takeHint({
+    root,
+    lesson,
+    task: asked,
+    lang,
+    store,
+    all: flags.has("all"),
+    again: flags.has("again"),
+  });
+  console.log(viewHint(hint, standardScreen()).join("\n"));
+  return 0;
+}
+
+/** The lesson to go on with; the first one if all are done. */
+export async function lessonLeftOff(root: string, store: ProgressStore): Promise<LessonInfo> {
+  const slugs = await lessonSlugs(root);
+  const lessons = await Promise.all(slugs.map((slug) => readLesson(root, slug)));
+  const { last } = await store.read();
+  const lesson = lessonToDo(lessons, await store.states(lessons), last?.lesson) ?? lessons[0];
+  if (lesson) return lesson;
+  throw new CommandError({ en: "There are no lessons.", ko: "강이 없습니다." });
+}
+
+/** Which hint is asked for. */
+export interface HintRequest {
+  root: string;
+  lesson: LessonInfo;
+  /** Absent for the first task that fails. */
+  task: number | undefined;
+  lang: Lang;
+  store: ProgressStore;
+  all?: boolean;
+  again?: boolean;
+  /** What to do for the next hint; by default the command. */
+  nextStep?: string;
+}
+
+/** A hint, or several: what is written there, and what comes afterwards. */
+export interface Hint {
+  title: string;
+  parts: { head: string; text: string }[];
+  afterwards: string;
+}
+
+/** The next hint, which counts as shown from now on. Throws a {@linkcode CommandError} if there is none. */
+export async function takeHint(request: HintRequest): Promise<Hint> {
+  const { root, lesson, lang, store, all = false, again = false } = request;
   const name = inLang("hints.md", lang);
-  const all = readHints(await readText(`${root}/lessons/${lesson.slug}/${name}`));
-  const withHints = lesson.tasks.map((info) => info.task).filter((task) => all.get(task)?.length);
+  const known = readHints(await readText(`${root}/lessons/${lesson.slug}/${name}`));
+  const withHints = lesson.tasks.map((info) => info.task).filter((task) => known.get(task)?.length);
   if (withHints.length === 0) {
     throw new CommandError({
       en: `There are no hints in lessons/${lesson.slug}/${name}.`,
       ko: `lessons/${lesson.slug}/${name}에 힌트가 없습니다.`,
     });
   }
-  const task = rest[1] === undefined ? withHints[0]! : wholeNumber(rest[1], "hint", 1);
-  const hints = all.get(task) ?? [];
-  if (!withHints.includes(task)) {
-    const known = withHints.join(", ");
-    const exists = lesson.tasks.some((info) => info.task === task);
-    throw new CommandError(
-      exists
-        ? {
-          en: `Task ${task} of lesson ${lesson.number} has no hints.`,
-          ko: `${lesson.number}강 Task ${task}에는 힌트가 없습니다.`,
-        }
-        : {
-          en: `Lesson ${lesson.number} has no task ${task}.`,
-          ko: `${lesson.number}강에는 Task ${task} 항목이 없습니다.`,
-        },
-      { en: `Tasks: ${known}`, ko: `Task: ${known}` },
-    );
+  const state = await store.state(lesson);
+  const task = request.task ?? taskInNeed(state, withHints);
+  if (!withHints.includes(task)) throw noHints(lesson, task, withHints);
+  const hints = known.get(task)!;
+  const { mistake, told, hints: shown } = state.tasks.get(task)!;
+  const about = mistake && (all || again || told !== mistake)
+    ? await findMistake(root, lesson.slug, mistake, lang)
+    : undefined;
+  const seen = again ? 0 : countOf(shown);
+  const parts: Hint["parts"] = [];
+  if (about) {
+    const head = lang === "ko"
+      ? `지난 채점에서 본 실수: ${mistake} (${about.name})`
+      : `Seen in your last grading: ${mistake} (${about.name})`;
+    parts.push({ head, text: about.text });
   }
-  const memory = new HintMemory(root, lang);
-  const key = `${lesson.slug}/${task}`;
-  const remembered = await memory.shown(key);
-  const seen = flags.has("again") ? 0 : remembered;
-  const from = flags.has("all") ? 0 : Math.min(seen, hints.length - 1);
-  const to = flags.has("all") ? hints.length : from + 1;
-  const screen = standardScreen();
-  const title = lesson.tasks.find((info) => info.task === task)?.title[lang] ?? "";
-  console.log(paint(screen, "strong", `Task ${task}: ${title}`));
+  // A mistake that was seen is a hint by itself.
+  const [from, to] = all
+    ? [0, hints.length]
+    : about
+    ? [seen, seen]
+    : [Math.min(seen, hints.length - 1), Math.min(seen, hints.length - 1) + 1];
   for (let i = from; i < to; i++) {
     const head = lang === "ko"
       ? `힌트 ${i + 1}/${hints.length}`
       : `Hint ${i + 1} of ${hints.length}`;
-    console.log(`\n${paint(screen, "accent", head)}\n${showMarkdown(hints[i]!, screen)}`);
+    parts.push({ head, text: hints[i]! });
   }
-  await memory.remember(key, Math.max(seen, to));
-  console.log(
-    `\n${
-      paint(
-        screen,
-        "dim",
-        afterwards({ to, seen, count: hints.length, lang, lesson: lesson.number, task }),
-      )
-    }`,
+  await store.updateTask(lesson, task, (progress) => {
+    // Another command may have shown more meanwhile.
+    progress.hints = again ? to : Math.max(countOf(progress.hints), to);
+    if (about) progress.told = mistake!;
+  });
+  const title = lesson.tasks.find((info) => info.task === task)?.title[lang] ?? "";
+  const next = request.nextStep ?? `deno task hint ${lesson.number} ${task}`;
+  return {
+    title: `Task ${task}: ${title}`,
+    parts,
+    afterwards: afterwards({ to, seen: about ? -1 : seen, count: hints.length, lang, next }),
+  };
+}
+
+/** A number of hints, whatever a file says. */
+function countOf(value: unknown): number {
+  return Math.max(0, Math.floor(Number(value)) || 0);
+}
+
+/** The lines of a hint. */
+export function viewHint({ title, parts, afterwards }: Hint, screen: Screen): string[] {
+  const painted = (colour: "strong" | "accent" | "dim", text: string) =>
+    wrap(text, screen.columns).map((line) => paint(screen, colour, line));
+  return [
+    ...painted("strong", title),
+    ...parts.flatMap(({ head, text }) => [
+      "",
+      ...painted("accent", head),
+      ...showMarkdown(text, screen).split("\n"),
+    ]),
+    "",
+    ...painted("dim", afterwards),
+  ];
+}
+
+/** The first task that fails, else the first that has not passed, else the first. */
+function taskInNeed({ tasks }: LessonState, withHints: number[]): number {
+  const first = (...states: string[]) =>
+    withHints.find((task) => states.includes(tasks.get(task)!.state));
+  return first("failed", "again") ?? first("untried") ?? withHints[0]!;
+}
+
+function noHints(lesson: LessonInfo, task: number, withHints: number[]): CommandError {
+  const list = withHints.join(", ");
+  const exists = lesson.tasks.some((info) => info.task === task);
+  return new CommandError(
+    exists
+      ? {
+        en: `Task ${task} of lesson ${lesson.number} has no hints.`,
+        ko: `${lesson.number}강 Task ${task}에는 힌트가 없습니다.`,
+      }
+      : {
+        en: `Lesson ${lesson.number} has no task ${task}.`,
+        ko: `${lesson.number}강에는 Task ${task} 항목이 없습니다.`,
+      },
+    { en: `Tasks: ${list}`, ko: `Task: ${list}` },
   );
-  return 0;
+}
+
+/** What the course says about a mistake: a lesson may see one that another lesson explains. */
+async function findMistake(
+  root: string,
+  slug: string,
+  id: string,
+  lang: Lang,
+): Promise<{ name: string; text: string } | undefined> {
+  const others = (await lessonSlugs(root)).filter((other) => other !== slug);
+  for (const lesson of [slug, ...others]) {
+    const text = await readText(`${root}/lessons/${lesson}/${inLang("mistakes.md", lang)}`);
+    const found = readMistake(text, id);
+    if (found) return found;
+  }
+  return undefined;
 }
 
 function afterwards(
-  { to, seen, count, lang, lesson, task }: {
+  { to, seen, count, lang, next }: {
     to: number;
     seen: number;
     count: number;
     lang: Lang;
-    lesson: number;
-    task: number;
+    next: string;
   },
 ): string {
-  if (to < count) {
-    return lang === "ko"
-      ? `다음 힌트: deno task hint ${lesson} ${task}`
-      : `The next hint: deno task hint ${lesson} ${task}`;
-  }
+  if (to < count) return lang === "ko" ? `다음 힌트: ${next}` : `The next hint: ${next}`;
   if (seen >= count) {
     return lang === "ko"
       ? "이것이 마지막 힌트입니다. 처음부터 다시: --again"
       : "That is the last hint there is. From the first again: --again";
   }
   return lang === "ko" ? "이것이 마지막 힌트입니다." : "That was the last hint.";
-}
-
-/** Markdown as plain text of the screen's width; items of a list keep their lines, code is indented and not wrapped. */
-export function showMarkdown(text: string, screen: Screen): string {
-  const lines: string[] = [];
-  let isCode = false;
-  let paragraph: string[] = [];
-  const flush = () => {
-    const whole = paragraph.join(" ");
-    const mark = LIST_MARK.exec(whole)?.[0].length ?? 0;
-    if (whole) lines.push(...wrap(whole, screen.columns, mark));
-    paragraph = [];
-  };
-  for (const line of text.split(/\r?\n/)) {
-    if (/^ {0,3}(```|~~~)/.test(line)) {
-      flush();
-      isCode = !isCode;
-    } else if (isCode) lines.push(`    ${line}`.trimEnd());
-    else if (line.trim() === "") {
-      flush();
-      lines.push("");
-    } else {
-      if (LIST_MARK.test(line)) flush();
-      paragraph.push(LIST_MARK.test(line) ? line.trimEnd() : line.trim());
-    }
-  }
-  flush();
-  return lines.join("\n");
-}
-
-const LIST_MARK = /^ *(?:[-*+]|\d+[.)]) +/;
-
-/** How many hints of each task were shown, in `.workbook/hints.json`. */
-class HintMemory {
-  readonly #folder: string;
-  readonly #file: string;
-  readonly #lang: Lang;
-
-  constructor(root: string, lang: Lang) {
-    this.#folder = `${root}/.workbook`;
-    this.#file = `${this.#folder}/hints.json`;
-    this.#lang = lang;
-  }
-
-  /** How many hints of a task were shown. A damaged memory is set aside, and that is said. */
-  async shown(key: string): Promise<number> {
-    const text = await readText(this.#file).catch(() => "");
-    const all = text ? parseMemory(text) : new Map<string, number>();
-    if (!all) await this.#setAside();
-    return all?.get(key) ?? 0;
-  }
-
-  /** Writes a file of its own and renames it, so that two commands at once leave one whole file. */
-  async remember(key: string, count: number): Promise<void> {
-    const part = `${this.#file}.${Deno.pid}`;
-    try {
-      const text = await readText(this.#file).catch(() => "");
-      const all = (text && parseMemory(text)) || new Map<string, number>();
-      await Deno.mkdir(this.#folder, { recursive: true });
-      const entries = Object.fromEntries(all.set(key, count));
-      await Deno.writeTextFile(part, `${JSON.stringify(entries, null, 2)}\n`);
-      await Deno.rename(part, this.#file);
-    } catch {
-      // A folder that cannot be written: the first hint comes again next time.
-      await Deno.remove(part).catch(() => {});
-    }
-  }
-
-  async #setAside(): Promise<void> {
-    const moved = await Deno.rename(this.#file, `${this.#file}.damaged`)
-      .then(() => true, () => false);
-    const said = moved
-      ? {
-        en: ".workbook/hints.json was damaged and is now hints.json.damaged; hints begin anew.",
-        ko:
-          ".workbook/hints.json 파일이 손상되어 hints.json.damaged로 옮겼습니다. 힌트는 처음부터 다시 나옵니다.",
-      }
-      : {
-        en: ".workbook/hints.json is damaged and could not be set aside; hints begin anew.",
-        ko:
-          ".workbook/hints.json 파일이 손상되었는데 옮기지 못했습니다. 힌트는 처음부터 다시 나옵니다.",
-      };
-    console.error(said[this.#lang]);
-  }
-}
-
-/** What a memory's file says; undefined if it is damaged. Entries that count nothing are left out. */
-function parseMemory(text: string): Map<string, number> | undefined {
-  try {
-    const all: unknown = JSON.parse(text);
-    if (typeof all !== "object" || all === null || Array.isArray(all)) return undefined;
-    return new Map(
-      Object.entries(all).filter(([, count]) => Number.isInteger(count) && count >= 0),
-    );
-  } catch {
-    return undefined;
-  }
 }

@@ -7,6 +7,7 @@
 import { findLesson, type LessonInfo } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import { grade } from "../grade.ts";
+import { ProgressStore } from "../progress.ts";
 import { SUITE_ENV } from "../records.ts";
 import { ProgressLine, type Screen, standardScreen } from "../terminal.ts";
 import type { Lang } from "../text.ts";
@@ -61,15 +62,20 @@ export async function lessonCommand(args: string[], root: string): Promise<numbe
     lang: options.lang,
     screen: standardScreen(),
   };
+  if (flags.has("watch")) {
+    if (job.asJson) {
+      throw new CommandError({
+        en: "Give either --watch or --json, not both.",
+        ko: "--watch 와 --json 은 함께 쓸 수 없습니다.",
+      });
+    }
+    return await watch(job);
+  }
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   Deno.addSignalListener("SIGINT", onSignal);
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", onSignal);
-  const { signal } = interrupt;
-  if (!flags.has("watch")) return await gradeOnce(job, signal);
-  const { screen, lang } = job;
-  const folder = `${job.target.path}/${lesson.slug}`;
-  return await watch(folder, { signal, screen, lang, run: (stop) => gradeOnce(job, stop) });
+  return await gradeOnce(job, interrupt.signal);
 }
 
 async function gradeOnce(job: Job, signal: AbortSignal): Promise<number> {
@@ -108,6 +114,10 @@ async function gradeOnce(job: Job, signal: AbortSignal): Promise<number> {
   progress.clear();
   if (signal.aborted) return INTERRUPTED;
   console.log(asJson ? JSON.stringify(result, null, 2) : viewSummary(result, view));
+  if (target.path === `${root}/lessons` && result.status !== "error") {
+    const store = new ProgressStore(root, (text) => console.error(text[lang]));
+    await store.record(lesson, result);
+  }
   // The verdict does not wait for the compiler, which takes longer than the grading.
   const found = await typeErrors({ root, exercise, label, importMap, signal });
   const report = viewTypeErrors(found, view);

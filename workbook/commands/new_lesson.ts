@@ -4,6 +4,8 @@
  * @module
  */
 
+import { stubPath } from "../stub.ts";
+
 const WRITE = { en: "<!-- write: this is a scaffold -->", ko: "<!-- 작성: 뼈대입니다 -->" };
 
 /** Path and text of each file of a new lesson of so many tasks. */
@@ -16,7 +18,7 @@ export function scaffold(slug: string, tasks = 1): Record<string, string> {
   const each = (part: (task: number, fn: string) => string) =>
     Array.from({ length: tasks }, (_, i) => part(i + 1, i === 0 ? "greet" : `greet${i + 1}`))
       .join("\n");
-  return {
+  const files = {
     [`${lesson}/README.md`]: `# Lesson ${number}: ${title}
 
 ${WRITE.en}
@@ -262,4 +264,5 @@ ${
       )
     }`,
   };
+  return { ...files, [stubPath(slug)]: files[`${lesson}/exercise.ts`]! };
 }

@@ -75,6 +75,14 @@ function readLang(value: unknown): Lang {
   );
 }
 
+/** What is said to an argument that nothing can be done with. */
+export function tooMany(argument: string): CommandError {
+  return new CommandError({
+    en: `There is nothing to do with "${argument}".`,
+    ko: `알 수 없는 인자입니다: "${argument}"`,
+  });
+}
+
 /** A whole number from `low` up, or a {@linkcode CommandError} that names the option. */
 export function wholeNumber(text: string | undefined, name: string, low: number): number {
   if (text !== undefined && /^\d{1,10}$/.test(text) && Number(text) >= low) return Number(text);

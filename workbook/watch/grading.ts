@@ -1,0 +1,100 @@
+/**
+ * The gradings of one exercise, one at a time: a new one ends the one in progress.
+ *
+ * @module
+ */
+
+import type { LessonInfo } from "../course.ts";
+import { grade } from "../grade.ts";
+import type { LessonResult, TaskResult } from "../result.ts";
+import type { Lang } from "../text.ts";
+import { type TypeErrors, typeErrors } from "../type_errors.ts";
+
+/** What is graded. */
+export interface Subject {
+  root: string;
+  lesson: LessonInfo;
+  target: { path: string; label: string };
+  tasks: number[] | undefined;
+  seed: number | undefined;
+  lang: Lang;
+  importMap: string | undefined;
+}
+
+/** What is told of a grading, in this order. Nothing is told of one that was ended. */
+export interface Listener {
+  begun(): void;
+  taskGraded(task: TaskResult): void;
+  graded(result: LessonResult): void;
+  /** The verdict does not wait for the compiler, which takes longer than the grading. */
+  checked(found: TypeErrors): void;
+  /** Something went wrong that is no verdict: the lesson's folder has gone. */
+  failed(error: unknown): void;
+}
+
+/** Grades an exercise again and again. */
+export class Grader {
+  readonly #subject: Subject;
+  readonly #listener: Listener;
+  #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  /** Counts what was asked for: only the last one is begun. */
+  #asked = 0;
+  #closed = false;
+
+  constructor(subject: Subject, listener: Listener) {
+    this.#subject = subject;
+    this.#listener = listener;
+  }
+
+  /** Grades the exercise as it is now. */
+  async start(): Promise<void> {
+    if (this.#closed) return;
+    const mine = ++this.#asked;
+    this.#stop.abort();
+    await this.#running;
+    if (mine !== this.#asked || this.#closed) return;
+    const stop = new AbortController();
+    this.#stop = stop;
+    this.#running = this.#grade(stop.signal).catch((error) => {
+      if (!stop.signal.aborted) this.#listener.failed(error);
+    });
+  }
+
+  /** Ends what goes on. Resolves when nothing of it is left. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  async #grade(signal: AbortSignal): Promise<void> {
+    const { root, lesson, target, tasks, lang, importMap } = this.#subject;
+    const seed = this.#subject.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+    this.#listener.begun();
+    const result = await grade({
+      root,
+      lesson,
+      target,
+      seed,
+      lang,
+      importMap,
+      tasks,
+      signal,
+      ownGroup: true,
+      onTask: (task) => {
+        if (!signal.aborted) this.#listener.taskGraded(task);
+      },
+    });
+    if (signal.aborted) return;
+    this.#listener.graded(result);
+    const found = await typeErrors({
+      root,
+      exercise: `${target.path}/${lesson.slug}/exercise.ts`,
+      label: `${target.label}/${lesson.slug}/exercise.ts`,
+      importMap,
+      signal,
+    });
+    if (!signal.aborted) this.#listener.checked(found);
+  }
+}
