@@ -477,7 +477,7 @@ const SHORTCUTS = [
 ] as const;
 
 /** Puts in the place of each shortcut a function that tells of the call, and throws. */
-export function forbidShortcuts(): void {
+function forbidShortcuts(): void {
   for (const [owner, ...names] of SHORTCUTS) {
     for (const name of names) {
       if (!(name in owner)) continue;
@@ -582,4 +582,5 @@ export const socketTools = untilSealed({
   startObserving,
   rememberBuiltIns,
   replacedBuiltIns,
+  forbidShortcuts,
 });

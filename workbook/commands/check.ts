@@ -111,7 +111,7 @@ class Check {
     const root = this.#root;
     const all = await submissionsOf(root, slug, tasks.map(({ task }) => task));
     this.problems.push(...await partProblems(root, lesson, all));
-    this.problems.push(...await stubProblems(root, lesson, this.#options.update));
+    this.problems.push(...await stubProblems(root, lesson, this.#options.update !== "no"));
     const mistakes = await readMistakes(root, slug);
     const submissions = all.filter(({ name, trouble }) =>
       !trouble && name.includes(this.#options.only)
