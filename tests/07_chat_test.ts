@@ -1284,6 +1284,7 @@ task(6, {
     mistake: "slow-reader-blocks",
   });
   a.close();
+  await context.learner.rest();
   const stopped = chat.stop("stop-hangs");
   await context.learner.rest();
   const mistake = "stop-drops-queue";
