@@ -1394,6 +1394,8 @@ task(6, {
 }, async (context) => {
   const { learner, peers } = context;
   const mistake = "one-error-ends-server";
+  // Who hears of another room is for task 2 to say.
+  const skip = / q x$/;
   const chat = await Chat.start(context);
   const to = { hostname: "127.0.0.1", port: chat.addr.port };
   const witness = await chat.joined("w");
@@ -1406,10 +1408,10 @@ task(6, {
     await gone.send(bytes(sent));
     await gone.reset();
     await witness.say("SAY still here");
-    await witness.expect("SAID r w still here", { mistake });
+    await witness.expect("SAID r w still here", { skip, mistake });
   }
   const late = await chat.joined("late", "r", mistake);
-  await witness.expect("JOINED r late", { mistake });
+  await witness.expect("JOINED r late", { skip, mistake });
   await late.say("SAY hi");
   for (const client of [witness, late]) await client.expect("SAID r late hi", { mistake });
 }, { ...running, catches: ["one-error-ends-server"], unhandled: "one-error-ends-server" });
