@@ -1284,6 +1284,7 @@ task(6, {
     mistake: "slow-reader-blocks",
   });
   a.close();
+  await context.learner.rest();
   const stopped = chat.stop("stop-hangs");
   await context.learner.rest();
   const mistake = "stop-drops-queue";
@@ -1393,6 +1394,8 @@ task(6, {
 }, async (context) => {
   const { learner, peers } = context;
   const mistake = "one-error-ends-server";
+  // Who hears of another room is for task 2 to say.
+  const skip = / q x$/;
   const chat = await Chat.start(context);
   const to = { hostname: "127.0.0.1", port: chat.addr.port };
   const witness = await chat.joined("w");
@@ -1405,10 +1408,10 @@ task(6, {
     await gone.send(bytes(sent));
     await gone.reset();
     await witness.say("SAY still here");
-    await witness.expect("SAID r w still here", { mistake });
+    await witness.expect("SAID r w still here", { skip, mistake });
   }
   const late = await chat.joined("late", "r", mistake);
-  await witness.expect("JOINED r late", { mistake });
+  await witness.expect("JOINED r late", { skip, mistake });
   await late.say("SAY hi");
   for (const client of [witness, late]) await client.expect("SAID r late hi", { mistake });
 }, { ...running, catches: ["one-error-ends-server"], unhandled: "one-error-ends-server" });
@@ -1417,10 +1420,21 @@ task(6, {
 async function expectIdle(context: TestContext, idleMs: number): Promise<boolean> {
   const chat = await Chat.start(context, { idleMs, lingerMs: LONG_MS });
   const bye = coded("BYE", "idle");
-  const a = await chat.joined("a");
-  const silent = await chat.connect("silent");
-  const listening = await chat.joined("listening");
-  const dripping = await chat.joined("dripping");
+  const clients: ChatClient[] = [];
+  try {
+    clients.push(await chat.connect("silent"));
+    for (const name of ["a", "listening", "dripping"]) clients.push(await chat.joined(name));
+  } catch (error) {
+    // So busy a machine that somebody was idle before all were there.
+    if (error instanceof TaskFailure && error.facts.received?.en.includes("BYE idle")) return false;
+    throw error;
+  }
+  const [silent, a, listening, dripping] = clients as [
+    ChatClient,
+    ChatClient,
+    ChatClient,
+    ChatClient,
+  ];
   const log: string[] = [];
   let isOver = false;
   // Client a talks all the time; another sends a byte now and then, and never a line.

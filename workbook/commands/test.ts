@@ -102,6 +102,7 @@ async function unitTests(root: string, importMap: string | undefined): Promise<C
       ...mapped,
       "workbook",
       "tests/interop",
+      "tests/support",
     ],
     cwd: root,
     stdin: "null",
