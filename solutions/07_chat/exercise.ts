@@ -171,6 +171,8 @@ class Chat implements ChatServer {
   readonly #names = new Map<string, Client>();
   readonly #rooms = new Map<string, Set<Client>>();
   readonly #accepting: Promise<void>;
+  /** Some queue is half full: the kernel should be asked before more is said. */
+  crowded = false;
   #stopped?: Promise<void>;
 
   constructor(options: ChatOptions) {
@@ -268,6 +270,7 @@ class Chat implements ChatServer {
     const line = formatEvent(event);
     const receivers = [...clients];
     for (const client of receivers) client.queue(line);
+    this.crowded = receivers.some((client) => client.waitingBytes * 2 > this.options.queueBytes);
     // Only now: a drop tells the room LEFT, which must not overtake this line on its way to others.
     for (const client of receivers) client.dropIfSlow();
   }
@@ -297,9 +300,11 @@ class Client {
   readonly #closed = Promise.withResolvers<void>();
   readonly closed = this.#closed.promise;
   #queue: Uint8Array[] = [];
-  /** Bytes in the queue that the kernel has not taken. */
-  #waitingBytes = 0;
+  /** Bytes that the kernel has not taken. */
+  waitingBytes = 0;
   #writing = false;
+  /** What waits is not to be written any more, other than the rest of a line that has begun. */
+  #dropped = false;
   /** The last line is in the queue: nothing is obeyed and nothing queued any more. */
   #ending = false;
   /** The client has sent its end of file. */
@@ -325,7 +330,7 @@ class Client {
       for (let n = await this.#conn.read(chunk); n !== null; n = await this.#conn.read(chunk)) {
         // After the BYE it is still read, and thrown away: closing with data unread makes the kernel
         // send a reset, and a reset may destroy the BYE on its way (RFC 1122, section 4.2.2.13).
-        if (!this.#ending) this.#take(lines, chunk.subarray(0, n));
+        if (!this.#ending) await this.#take(lines, chunk.subarray(0, n));
       }
     } catch {
       // A reset. What it means for the chat is the same as an end.
@@ -337,7 +342,7 @@ class Client {
     else this.#close();
   }
 
-  #take(lines: LineBuffer, bytes: Uint8Array): void {
+  async #take(lines: LineBuffer, bytes: Uint8Array): Promise<void> {
     for (const line of lines.add(bytes)) {
       if (line === "too-long") {
         const { maxLineBytes } = this.#chat.options;
@@ -346,6 +351,10 @@ class Client {
       // Only a whole line counts. One byte now and then would hold a connection for ever.
       this.#resetIdleTimer();
       this.#chat.obey(this, line);
+      // One read may bring ten thousand short commands. Obeyed in one go they fill every queue before
+      // any write() has had a turn, and those who read would be dropped with those who do not. This
+      // waits for one turn of the event loop, and for no socket.
+      if (this.#chat.crowded) await new Promise((resolve) => setTimeout(resolve));
       if (this.#ending) return;
     }
   }
@@ -365,7 +374,7 @@ class Client {
 
   #push(line: Uint8Array): void {
     this.#queue.push(line);
-    this.#waitingBytes += line.length;
+    this.waitingBytes += line.length;
     if (!this.#writing) this.#write();
   }
 
@@ -373,11 +382,16 @@ class Client {
   async #write(): Promise<void> {
     this.#writing = true;
     try {
-      for (let line; (line = this.#queue[0]); this.#queue.shift()) {
-        for (let sent = 0; sent < line.length;) {
-          const n = await this.#conn.write(line.subarray(sent));
+      while (this.#queue.length > 0) {
+        // All that waits goes in one write(): a reader gets it as fast as it can be said.
+        const lines = this.#queue.splice(0);
+        const batch = join(lines);
+        for (let sent = 0, end = batch.length; sent < end;) {
+          const n = await this.#conn.write(batch.subarray(sent, end));
           sent += n;
-          this.#waitingBytes -= n;
+          this.waitingBytes -= n;
+          // Dropped meanwhile: up to the end of the line that has begun, or else a BYE stands within it.
+          if (this.#dropped) end = sent === 0 ? 0 : batch.indexOf(LF, sent - 1) + 1;
         }
       }
       this.#writing = false;
@@ -391,9 +405,10 @@ class Client {
 
   /** What waits counts, not what was ever said: a client that reads is never dropped. */
   dropIfSlow(): void {
-    if (this.#ending || this.#waitingBytes <= this.#chat.options.queueBytes) return;
-    // The first line may be on its way in part: it stays. A BYE in the middle of it would be no line.
-    this.#queue.length = 1;
+    if (this.#ending || this.waitingBytes <= this.#chat.options.queueBytes) return;
+    // What the writing loop has in hand it cuts itself, behind a whole line.
+    this.#queue.length = 0;
+    this.#dropped = true;
     this.end("too-slow", "You do not read what is said");
   }
 
@@ -422,6 +437,16 @@ class Client {
     this.#chat.leave(this);
     this.#closed.resolve();
   }
+}
+
+function join(lines: Uint8Array[]): Uint8Array {
+  const joined = new Uint8Array(lines.reduce((size, line) => size + line.length, 0));
+  let at = 0;
+  for (const line of lines) {
+    joined.set(line, at);
+    at += line.length;
+  }
+  return joined;
 }
 
 /** Cuts a stream into lines, and holds no more than one line of it. */
