@@ -493,6 +493,18 @@ export function unhandled(error: WireError): Text {
   };
 }
 
+/**
+ * The first module of Node's network, or of npm, that a source imports; comments are not looked at.
+ *
+ * Text is no proof: it only explains what was seen on the wire.
+ */
+export function networkModuleIn(source: string): string | undefined {
+  const pieces = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/.*|\/\*[^]*?\*\//g;
+  const code = source.replace(pieces, (piece) => piece.startsWith("/") ? " " : piece);
+  const wanted = "(?:node:)?(?:http|https|http2|net|tls)|npm:[^\"']+";
+  return new RegExp(`\\b(?:from|import|require)\\s*\\(?\\s*["'](${wanted})["']`).exec(code)?.[1];
+}
+
 /** The failure of code that let the runtime do what it should do itself. */
 export function outOfBounds({ name, at }: { name: string; at?: string | undefined }): TaskFailure {
   const place = at ? ` (${at})` : "";
