@@ -855,6 +855,7 @@ const PAGES: [name: string, type: string, content: Uint8Array][] = [
   ["drawing.svg", "image/svg+xml", bytes(`<svg><!-- ${WORD} --></svg>`)],
   ["pixel.png", "image/png", new Uint8Array([0x89, 0x50, 0xff, 0, 10, 13, ...random.bytes(200)])],
   ["photo.jpg", "image/jpeg", new Uint8Array([0xff, 0xd8, 0xff, ...random.bytes(70_000)])],
+  ["long.html", "text/html; charset=utf-8", bytes(`<p>${WORD}</p>\n`.repeat(4_000))],
   ["favicon.ico", "image/x-icon", random.bytes(60)],
   ["blob", "application/octet-stream", random.bytes(50)],
   ["archive.xyz", "application/octet-stream", random.bytes(50)],
@@ -1320,7 +1321,7 @@ task(5, {
   const serving = await Serving.start(context);
   const client = await serving.connect();
   const mistake = "closes-each-time";
-  for (const name of ["index.html", "pixel.png", "nowhere", "photo.jpg", "notes.txt"]) {
+  for (const name of ["index.html", "style.css", "nowhere", "long.html", "notes.txt"]) {
     await context.step(
       t(`request ${name} can be sent`, `${name} 요청을 보낼 수 있음`),
       () => client.send(`GET /${name} HTTP/1.1\r\nHost: a\r\n\r\n`),
@@ -1345,12 +1346,12 @@ task(5, {
   const { learner } = context;
   const serving = await Serving.start(context);
   const requests: [request: string, status: number, body?: Uint8Array][] = [
-    ["GET /photo.jpg", 200, CONTENT.get("photo.jpg")!],
+    ["GET /long.html", 200, CONTENT.get("long.html")!],
     ["GET /nowhere", 404],
-    ["HEAD /photo.jpg", 200, new Uint8Array()],
+    ["HEAD /long.html", 200, new Uint8Array()],
     ["GET /index.html", 200, CONTENT.get("index.html")!],
     ["POST /a.txt", 405],
-    ["GET /photo.jpg", 200, CONTENT.get("photo.jpg")!],
+    ["GET /long.html", 200, CONTENT.get("long.html")!],
     ["GET /notes.txt", 200, CONTENT.get("notes.txt")!],
   ];
   const all = requests.map(([request]) =>
@@ -1540,10 +1541,9 @@ task(6, {
     await client.send(part);
     let over = false;
     const trickle = async () => {
-      for (const letter of rest) {
+      for (let i = 0; rest && !over; i++) {
         await new Promise((resolve) => setTimeout(resolve, SHORT_MS / 4));
-        if (over) return;
-        await client.send(letter).catch(() => over = true);
+        if (!over) await client.send(rest[i % rest.length]!).catch(() => over = true);
       }
     };
     const trickling = trickle();
@@ -1590,14 +1590,8 @@ task(6, {
     silentAfterRequest(),
     slow("GE", ""),
     slow(head, ""),
-    slow(
-      head,
-      "X-Slow: one letter after another, without an end in sight, for as long as it is allowed",
-    ),
-    slow(
-      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n",
-      "body, body, body and more of that body, as slow as it can be sent",
-    ),
+    slow(`${head}X-Slow: `, "a letter at a time, "),
+    slow("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", "a letter at a time, "),
     deaf(),
   ]);
 }, {

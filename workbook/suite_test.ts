@@ -390,7 +390,7 @@ task(1, same("read() of the site"), async ({ learner }) => {
   const refused = await learner.call("write", [site.path("a/b.txt")]);
   await END;
   fail({ received: site.root + " " + refused });
-});
+}, { deadlineMs: 300 });
 `;
 const READS = `
 export const read = (path: string) => Deno.readTextFile(path);
