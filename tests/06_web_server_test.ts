@@ -973,14 +973,16 @@ class Client {
   }
 
   async send(data: string | Uint8Array): Promise<void> {
-    await this.http.send(data);
+    await this.http.send(data).catch((error) => {
+      throw rawOr(this.#context.learner, error);
+    });
   }
 
   /** The next response, to a request that is called so. */
   answer(shown: string, awaited: Awaited = {}): Promise<HttpAnswer> {
     const expected = t(
-      `an answer to ${JSON.stringify(shown)}`,
-      `${JSON.stringify(shown)} 요청에 대한 응답`,
+      `an answer to ${showValue(shown)}`,
+      `${showValue(shown)} 요청에 대한 응답`,
     );
     return this.#context.step(
       expected,
@@ -1008,8 +1010,8 @@ function expectNoSecret(answer: HttpAnswer, request: string, mistake: string): v
   expectThat(
     !new TextDecoder().decode(answer.body).includes(SECRET),
     t(
-      `${JSON.stringify(request)} gives nothing that lies outside of the root`,
-      `${JSON.stringify(request)} 요청으로는 루트 밖의 것을 볼 수 없음`,
+      `${showValue(request)} gives nothing that lies outside of the root`,
+      `${showValue(request)} 요청으로는 루트 밖의 것을 볼 수 없음`,
     ),
     t(
       `status ${answer.status} with the contents of a file beside the root`,
