@@ -7,8 +7,8 @@
 import type { WireError } from "../workbook/protocol.ts";
 import { same, type Text } from "../workbook/text.ts";
 import { bytes, escapeBytes, expectBytes } from "./support/bytes.ts";
-import { rawSocketsOnly } from "./support/exercise.ts";
-import { showError, showValue } from "./support/explain.ts";
+import { file, rawSocketsOnly } from "./support/exercise.ts";
+import { networkModuleIn, outOfBounds, showError, showValue } from "./support/explain.ts";
 import { expectEqual, expectThat } from "./support/expect.ts";
 import { fail } from "./support/failure.ts";
 import {
@@ -855,6 +855,7 @@ const PAGES: [name: string, type: string, content: Uint8Array][] = [
   ["drawing.svg", "image/svg+xml", bytes(`<svg><!-- ${WORD} --></svg>`)],
   ["pixel.png", "image/png", new Uint8Array([0x89, 0x50, 0xff, 0, 10, 13, ...random.bytes(200)])],
   ["photo.jpg", "image/jpeg", new Uint8Array([0xff, 0xd8, 0xff, ...random.bytes(70_000)])],
+  ["long.html", "text/html; charset=utf-8", bytes(`<p>${WORD}</p>\n`.repeat(4_000))],
   ["favicon.ico", "image/x-icon", random.bytes(60)],
   ["blob", "application/octet-stream", random.bytes(50)],
   ["archive.xyz", "application/octet-stream", random.bytes(50)],
@@ -918,7 +919,11 @@ class Serving {
 
   async connect(): Promise<Client> {
     const addr = this.#listener.addr as { hostname: string; port: number };
-    return new Client(this.#context, await this.#context.peers.connect(addr));
+    const { learner, peers } = this.#context;
+    const peer = await peers.connect(addr).catch((error) => {
+      throw rawOr(learner, error);
+    });
+    return new Client(this.#context, peer);
   }
 
   /** A request on a connection of its own. */
@@ -949,6 +954,12 @@ class Serving {
   }
 }
 
+/** Where another server does the work, nobody is accepted by the listener that was given: that explains the rest. */
+function rawOr(learner: Learner, error: unknown): unknown {
+  const name = networkModuleIn(file.source);
+  return name !== undefined && !learner.saw("accept") ? outOfBounds({ name }) : error;
+}
+
 /** A client of such a server. */
 class Client {
   readonly #context: TestContext;
@@ -962,20 +973,24 @@ class Client {
   }
 
   async send(data: string | Uint8Array): Promise<void> {
-    await this.http.send(data);
+    await this.http.send(data).catch((error) => {
+      throw rawOr(this.#context.learner, error);
+    });
   }
 
   /** The next response, to a request that is called so. */
   answer(shown: string, awaited: Awaited = {}): Promise<HttpAnswer> {
     const expected = t(
-      `an answer to ${JSON.stringify(shown)}`,
-      `${JSON.stringify(shown)} 요청에 대한 응답`,
+      `an answer to ${showValue(shown)}`,
+      `${showValue(shown)} 요청에 대한 응답`,
     );
     return this.#context.step(
       expected,
       () => this.http.response({ noLength: "no-content-length", lfOnly: "lf-only", ...awaited }),
       awaited.mistake,
-    );
+    ).catch((error) => {
+      throw rawOr(this.#context.learner, error);
+    });
   }
 
   /** Waits for the end of the stream; what came before it. */
@@ -995,8 +1010,8 @@ function expectNoSecret(answer: HttpAnswer, request: string, mistake: string): v
   expectThat(
     !new TextDecoder().decode(answer.body).includes(SECRET),
     t(
-      `${JSON.stringify(request)} gives nothing that lies outside of the root`,
-      `${JSON.stringify(request)} 요청으로는 루트 밖의 것을 볼 수 없음`,
+      `${showValue(request)} gives nothing that lies outside of the root`,
+      `${showValue(request)} 요청으로는 루트 밖의 것을 볼 수 없음`,
     ),
     t(
       `status ${answer.status} with the contents of a file beside the root`,
@@ -1116,7 +1131,7 @@ task(4, {
     ["GET /nowhere.html HTTP/1.1\r\nHost: a\r\n\r\n", [404], "error-ends-server"],
     ["GET /sub/deep/ HTTP/1.1\r\nHost: a\r\n\r\n", [403, 404], "error-ends-server"],
     ["GET /a.txt/b HTTP/1.1\r\nHost: a\r\n\r\n", [404], "error-ends-server"],
-    ["GET /a.txt/ HTTP/1.1\r\nHost: a\r\n\r\n", [404], "error-ends-server"],
+    ["GET /a.txt/ HTTP/1.1\r\nHost: a\r\n\r\n", [200, 301, 404], "error-ends-server"],
     ["GET /circle HTTP/1.1\r\nHost: a\r\n\r\n", [403, 404, 500], "error-ends-server"],
     ["GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", [400], "every-error-404"],
     ["GET /% HTTP/1.1\r\nHost: a\r\n\r\n", [400], "every-error-404"],
@@ -1243,8 +1258,8 @@ task(4, {
   const later = "Tue, 04 Feb 2020 00:00:00 GMT";
   const earlier = "Mon, 03 Feb 2020 04:05:05 GMT";
   const cases = [
-    [HTTP_DATE, 304],
     [later, 304],
+    [HTTP_DATE, 304],
     [earlier, 200],
     ["yesterday, I think", 200],
   ] as const;
@@ -1308,7 +1323,7 @@ task(5, {
   const serving = await Serving.start(context);
   const client = await serving.connect();
   const mistake = "closes-each-time";
-  for (const name of ["index.html", "pixel.png", "nowhere", "photo.jpg", "notes.txt"]) {
+  for (const name of ["index.html", "style.css", "nowhere", "long.html", "notes.txt"]) {
     await context.step(
       t(`request ${name} can be sent`, `${name} 요청을 보낼 수 있음`),
       () => client.send(`GET /${name} HTTP/1.1\r\nHost: a\r\n\r\n`),
@@ -1332,14 +1347,13 @@ task(5, {
 }, async (context) => {
   const { learner } = context;
   const serving = await Serving.start(context);
-  const requests: [request: string, status: number, body: Uint8Array][] = [
-    ["GET /photo.jpg", 200, CONTENT.get("photo.jpg")!],
-    ["GET /nowhere", 404, new Uint8Array()],
-    ["HEAD /photo.jpg", 200, new Uint8Array()],
+  const requests: [request: string, status: number, body?: Uint8Array][] = [
+    ["GET /long.html", 200, CONTENT.get("long.html")!],
+    ["GET /nowhere", 404],
+    ["HEAD /long.html", 200, new Uint8Array()],
     ["GET /index.html", 200, CONTENT.get("index.html")!],
-    ["POST /a.txt", 405, new Uint8Array()],
-    ["GET /photo.jpg", 200, CONTENT.get("photo.jpg")!],
-    ["GET /%zz", 400, new Uint8Array()],
+    ["POST /a.txt", 405],
+    ["GET /long.html", 200, CONTENT.get("long.html")!],
     ["GET /notes.txt", 200, CONTENT.get("notes.txt")!],
   ];
   const all = requests.map(([request]) =>
@@ -1361,10 +1375,10 @@ task(5, {
         mistake,
         cut: "replies-out-of-order",
       });
-      // A bad target may end the connection: what begins where is not in doubt, but it may be so.
-      expectStatus(answer, [status], "replies-out-of-order");
-      if (status === 200) expectBytes(answer.body, body, "replies-out-of-order");
-      if (status === 400 && saysClose(answer)) break;
+      // Which error it is, another task asks.
+      const statuses = status === 200 ? [200] : [400, 404, 405, 501];
+      expectStatus(answer, statuses, "replies-out-of-order");
+      if (body) expectBytes(answer.body, body, "replies-out-of-order");
     }
     client.close();
     await learner.limit({});
@@ -1523,26 +1537,51 @@ task(6, {
       return;
     }
   };
-  /** A client that begins a request and does not end it. */
-  const slow = async (part: string, rest: string): Promise<void> => {
+  /** A client that sends a letter of its request now and then. */
+  const trickling = async (part: string): Promise<void> => {
+    // Where the time begins again with each byte, 408 comes only when a busy machine has kept the bytes back for
+    // all of it: that can be seen, and says nothing. So it is tried again.
+    for (let tries = 0; tries < 6; tries++) {
+      if (await slow(part, "a letter at a time, ") < SHORT_MS * 0.9) return;
+    }
+    fail({
+      expected: t(
+        "408, though a byte comes now and then",
+        "가끔 한 바이트씩 오더라도 408",
+      ),
+      received: t("408 only when no byte came for so long", "그만큼 아무것도 오지 않아야 408"),
+      mistake: "slow-request-unbounded",
+    });
+  };
+  /**
+   * A client that begins a request, goes on with `rest` as slowly as it can, and does not end it. How long the
+   * server had read nothing of it when it answered.
+   */
+  const slow = async (part: string, rest: string): Promise<number> => {
     const client = await hasty.connect();
     await client.send(part);
     let over = false;
     const trickle = async () => {
-      for (const letter of rest) {
+      for (let i = 0; rest && !over; i++) {
         await new Promise((resolve) => setTimeout(resolve, SHORT_MS / 4));
-        if (over) return;
-        await client.send(letter).catch(() => over = true);
+        if (!over) await client.send(rest[i % rest.length]!).catch(() => over = true);
       }
     };
-    const trickling = trickle();
+    const letters = trickle();
     const mistake = "slow-request-unbounded";
     const answer = await client.answer(part, { mistake }).finally(() => over = true);
     expectStatus(answer, [408], mistake);
-    await trickling;
+    await letters;
     await client.peer.closeWrite();
     await client.end(mistake);
     client.close();
+    const mine = showAddr(client.peer.localAddr);
+    const events = learner.events.filter((e) => showAddr(e.remoteAddr) === mine);
+    const answered = events.find(({ event }) => event === "write")?.at ?? 0;
+    const read = events.findLast(({ event, size, at }) =>
+      event === "read" && size && at < answered
+    );
+    return read ? answered - read.at : 0;
   };
   /** A client that does not read what it asked for. */
   const deaf = async (): Promise<void> => {
@@ -1579,14 +1618,8 @@ task(6, {
     silentAfterRequest(),
     slow("GE", ""),
     slow(head, ""),
-    slow(
-      head,
-      "X-Slow: one letter after another, without an end in sight, for as long as it is allowed",
-    ),
-    slow(
-      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n",
-      "body, body, body and more of that body, as slow as it can be sent",
-    ),
+    trickling(`${head}X-Slow: `),
+    trickling("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n"),
     deaf(),
   ]);
 }, {
@@ -1616,13 +1649,14 @@ task(6, {
 }, async (context) => {
   const { learner, random } = context;
   const serving = await Serving.start(context, { limits: LIMITS });
-  const unread = random.bytes(20_000);
+  // Few enough to be told one by one, should somebody read them so.
+  const unread = random.bytes(250);
   const cases: [head: string, status: number][] = [
     [`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20000\r\n\r\n`, 413],
     [`POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`, 501],
   ];
   for (const [head, status] of cases) {
-    await learner.limit({ readBytes: 1000 });
+    await learner.limit({ readBytes: 100 });
     // All of it is there before the server reads its first byte.
     const client = await learner.asleep(async () => {
       const client = await serving.connect();

@@ -44,6 +44,9 @@ export async function* count(to: number) { for (let i = 0; i < to; i++) yield i;
 export const list = () => ({ items: count(3), n: 7 });
 export const held = new Uint8Array(8 << 20);
 export const keep = () => held.fill(1).length;
+export const ask = (url: string) => fetch(url).then((response) => response.body?.cancel());
+export const open = (url: string) => { new WebSocket(url); };
+export const serve = () => { Deno.serve({ port: 0, hostname: "127.0.0.1" }, () => new Response()); };
 export const gone = () => typeof (globalThis as { gc?: unknown }).gc;
 `;
 
@@ -57,13 +60,13 @@ class Session implements AsyncDisposable {
     child.listen((event) => void this.events.push(event));
   }
 
-  static async start(): Promise<Session> {
+  static async start(rawOnly?: boolean): Promise<Session> {
     const dir = await Deno.makeTempDir({ prefix: "workbook sockets 소켓 " });
     await Deno.writeTextFile(`${dir}/exercise.ts`, EXERCISE);
     const session = new Session(dir, new Child(dir));
     await session.child.ready;
     const url = new URL(`file://${encodeURI(dir)}/exercise.ts`).href;
-    await session.child.order({ op: "load", url });
+    await session.child.order({ op: "load", url, ...(rawOnly !== undefined && { rawOnly }) });
     return session;
   }
 
@@ -233,4 +236,26 @@ Deno.test("memory in use is told without garbage, by a collector that the exerci
   assert(before > 8 << 20, `${before}`);
   assert(after - before < 4 << 20, `${before} → ${after}`);
   assertEquals(await session.call("gone", []), "undefined");
+});
+
+Deno.test("where only raw sockets are allowed, servers and clients of the runtime are told, and throw", async () => {
+  await using session = await Session.start(true);
+  for (
+    const [name, shown] of [["ask", "fetch()"], ["open", "WebSocket()"], ["serve", "Deno.serve()"]]
+  ) {
+    const args = name === "serve" ? [] : ["ws://127.0.0.1:1/"].map(encodeArg);
+    const answer = await session.child.order({ op: "call", name: name!, args });
+    assert(!answer.ok && answer.error.message.includes("raw TCP only"), JSON.stringify(answer));
+    const event = session.events.findLast(({ event }) => event === "forbidden");
+    assertEquals(event?.names, [shown!]);
+    assertEquals(event?.error?.at?.split(":")[0], "exercise.ts");
+  }
+});
+
+Deno.test("elsewhere they are what they are", async () => {
+  await using session = await Session.start();
+  const args = ["data:text/plain,hello"].map(encodeArg);
+  const answer = await session.child.order({ op: "call", name: "ask", args });
+  assert(answer.ok, JSON.stringify(answer));
+  assert(!session.events.some(({ event }) => event === "forbidden"));
 });

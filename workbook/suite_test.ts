@@ -375,3 +375,48 @@ Deno.test("runSuite() ends what a suite started and left behind", async () => {
   assertError(report);
   await hanging.ended();
 });
+
+/** A suite with a site, whose one test tells where it is. */
+const SITE = `
+${TASKS}
+import { Site } from "./support/site.ts";
+const site = new Site();
+site.write("a/b.txt", "inside");
+site.write("../secret.txt", "outside");
+task(1, same("read() of the site"), async ({ learner }) => {
+  const text = await learner.call("read", [site.path("a/b.txt")]);
+  const other = await learner.call("read", [site.relativeRoot + "/../secret.txt"]);
+  if (text !== "inside" || other !== "outside") fail({ received: "other texts" });
+  const refused = await learner.call("write", [site.path("a/b.txt")]);
+  await END;
+  fail({ received: site.root + " " + refused });
+}, { deadlineMs: 300 });
+`;
+const READS = `
+export const read = (path: string) => Deno.readTextFile(path);
+export const write = (path: string) => Deno.writeTextFile(path, "").catch(({ name }) => name);
+`;
+
+Deno.test("a site can be read by the exercise, and is gone when its suite has ended", async () => {
+  await using root = await Root.with(SITE.replace("await END;", ""), READS);
+  const report = await root.run();
+  assertEquals(report.trouble, undefined);
+  const [folder = "", error] = report.tests.get(0)!.failure!.received!.en.split(" ");
+  assertMatch(folder, /workbook_site_/);
+  assertEquals(error, "NotCapable");
+  assert(!await exists(folder));
+});
+
+Deno.test("a site is gone also when its suite has to be killed", async () => {
+  const hangs = `Deno.writeTextFileSync(new URL("where", import.meta.url), site.root); for (;;);`;
+  await using root = await Root.with(SITE.replace("await END;", hangs), READS);
+  const report = await root.run({ limits: SHORT });
+  assertError(report);
+  const folder = await Deno.readTextFile(`${root.path}/tests/where`);
+  assertMatch(folder, /workbook_site_/);
+  assert(!await exists(folder));
+});
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}

@@ -480,6 +480,7 @@ export async function serveFiles(
     } catch (error) {
       // The listener was closed: that is how a server is told to stop.
       if (error instanceof Deno.errors.BadResource) return;
+      if (error instanceof Deno.errors.Interrupted) return;
       // A client left before it was accepted (lesson 2).
       if (isGone(error)) continue;
       throw error;

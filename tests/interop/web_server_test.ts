@@ -121,6 +121,8 @@ async function find(programs: string[], version = "--version"): Promise<string |
   for (const program of programs) {
     try {
       const { code, stdout } = await run(program, [version], 10_000);
+      // Where there is no node, Deno stands in for it.
+      if (program === "node" && !stdout.startsWith("v")) continue;
       // wrk says it with a status of 1; so does what is there only to say how the program is installed.
       if (code === 0 || stdout.startsWith("wrk ")) return program;
     } catch {

@@ -19,6 +19,7 @@ import type { Order } from "../../workbook/protocol.ts";
 import { isReply } from "../../workbook/protocol_check.ts";
 import { SUITE_ENV } from "../../workbook/records.ts";
 import { pathOf } from "../../workbook/std/paths.ts";
+import { withShortPaths } from "./shown_paths.ts";
 import { strangers, strangersEnvironment, strangersLimits, withoutRights } from "./strangers.ts";
 
 /** An order without its number. */
@@ -217,7 +218,7 @@ export class Child {
 
   /** What the exercise printed, cut at a limit, without the engine's own report of a crash. */
   get output(): string {
-    const text = this.#keptText().replace(HOST_FRAME, "");
+    const text = withShortPaths(this.#keptText().replace(HOST_FRAME, ""));
     const left = this.printedBytes - this.#keptBytes;
     const crash = text.search(CRASH_REPORT);
     if (crash >= 0) return text.slice(0, crash);

@@ -14,6 +14,7 @@ import {
 import { join, same, type Text } from "../../workbook/text.ts";
 import { type ChildEnd, FLOOD_MIB } from "./child.ts";
 import { type FailureFacts, TaskFailure } from "./failure.ts";
+import { withShortPaths } from "./shown_paths.ts";
 import { showAddr } from "./transcript.ts";
 import { decodeValue, Remote, RemoteError, Unshown } from "./wire.ts";
 
@@ -39,7 +40,7 @@ export function showError(error: WireError): string {
   if (error.thrown) return showValue(decodeValue(error.thrown));
   // Where the stack happened to be full says nothing.
   const where = error.message.includes("call stack") ? "" : at(error);
-  return `${error.name}: ${error.message}${where}`;
+  return withShortPaths(`${error.name}: ${error.message}${where}`);
 }
 
 /** A value as it is shown to the learner. */
@@ -55,8 +56,9 @@ export function showValue(value: unknown): string {
   if (value instanceof RemoteError) return showError(value.wire);
   if (value instanceof Unshown) return value.text;
   if (value instanceof Uint8Array) return `Uint8Array(${value.length})`;
-  if (typeof value === "string") return JSON.stringify(value);
-  return Deno.inspect(withRemotesShown(value), { depth: 4, breakLength: Infinity, compact: true });
+  if (typeof value === "string") return withShortPaths(JSON.stringify(value));
+  const options = { depth: 4, breakLength: Infinity, compact: true };
+  return withShortPaths(Deno.inspect(withRemotesShown(value), options));
 }
 
 function withRemotesShown(value: unknown): unknown {
@@ -500,6 +502,18 @@ export function unhandled(error: WireError): Text {
     en: `an error that nobody handled: ${shown}`,
     ko: `아무도 처리하지 않은 오류: ${shown}`,
   };
+}
+
+/**
+ * The first module of Node's network, or of npm, that a source imports; comments are not looked at.
+ *
+ * Text is no proof: it only explains what was seen on the wire.
+ */
+export function networkModuleIn(source: string): string | undefined {
+  const pieces = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/.*|\/\*[^]*?\*\//g;
+  const code = source.replace(pieces, (piece) => piece.startsWith("/") ? " " : piece);
+  const wanted = "(?:node:)?(?:http|https|http2|net|tls)|npm:[^\"']+";
+  return new RegExp(`\\b(?:from|import|require)\\s*\\(?\\s*["'](${wanted})["']`).exec(code)?.[1];
 }
 
 /** The failure of code that let the runtime do what it should do itself. */

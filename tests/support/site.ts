@@ -9,6 +9,7 @@
 
 import { dir, permitReading } from "./exercise.ts";
 import { report } from "./report.ts";
+import { showAs } from "./shown_paths.ts";
 
 /** A site, made anew for each suite. */
 export class Site {
@@ -31,6 +32,7 @@ export class Site {
     Deno.symlinkSync(this.root, this.linkedRoot, { type: "dir" });
     this.relativeRoot = relative(realPathOr(dir), this.root);
     permitReading(this.#dir);
+    showAs(this.#dir, "TEMP");
   }
 
   #remove(): void {

@@ -1,4 +1,4 @@
-// Fails task 4, 5: error-ends-server — waits for each client in the accept loop, and ends with the first one that fails.
+// Fails task 4, 5, 6: error-ends-server — waits for each client in the accept loop, and ends with the first one that fails.
 
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 
