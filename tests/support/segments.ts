@@ -48,7 +48,13 @@ export function sameAddress(a: unknown, b: string): boolean {
 
 /** One array of all parts. Numbers are single bytes. */
 export function join(...parts: (Uint8Array | number[])[]): Bytes {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /** The low 16 bits, big-endian. */
@@ -65,10 +71,9 @@ function u32(value: number, littleEndian = false): Bytes {
 const word = (bytes: Uint8Array, at: number) => bytes[at]! * 256 + bytes[at + 1]!;
 
 function words(bytes: Uint8Array): number[] {
-  return Array.from(
-    { length: Math.ceil(bytes.length / 2) },
-    (_, i) => bytes[2 * i]! * 256 + (bytes[2 * i + 1] ?? 0),
-  );
+  const found: number[] = [];
+  for (let i = 0; i < bytes.length; i += 2) found.push(bytes[i]! * 256 + (bytes[i + 1] ?? 0));
+  return found;
 }
 
 const total = (numbers: number[]) => numbers.reduce((sum, one) => sum + one, 0);
