@@ -117,8 +117,11 @@ class Learner implements AsyncDisposable {
   /** Fails if the terminal is not as it was found, or a process is left. */
   async expectAsBefore(): Promise<void> {
     const modes = "stty -a | grep -oE -- '-?(icanon|isig|echo|opost|icrnl)( |$)' | tr -d '\\n'";
-    await this.type(`clear; printf 'modes %s\\n' "$(${modes})"`, "Enter");
-    const screen = await this.sees(/^modes .*echo/m);
+    // What is typed before the shell listens may be lost.
+    const ask = () => this.type(`clear; printf 'modes %s\\n' "$(${modes})"`, "Enter");
+    await ask();
+    const again = setInterval(ask, 3_000);
+    const screen = await this.sees(/^modes .*echo/m).finally(() => clearInterval(again));
     assert(!/-(icanon|isig|echo|opost|icrnl)/.test(/^modes .*/m.exec(screen)![0]), screen);
     assertEquals(await this.#processes(), []);
   }
@@ -238,9 +241,8 @@ for (const [signal, status] of [["SIGTERM", 143], ["SIGHUP", 129], ["SIGINT", 13
       await learner.save(ENDLESS);
       await learner.run("start");
       await learner.sees("grading task 1");
-      const commands = learner.commands();
-      assertEquals(commands.length, 1);
-      Deno.kill(commands[0]!, signal);
+      // A process that it is just starting looks like it for a moment.
+      Deno.kill(Math.min(...learner.commands()), signal);
       const screen = await learner.sees(`status: ${status}`);
       assertStringIncludes(screen, "cli.ts start");
       await learner.expectAsBefore();
