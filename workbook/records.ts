@@ -22,6 +22,8 @@ export const SUITE_ENV = {
   tasks: "WORKBOOK_TASKS",
   /** The word that opens a record. */
   word: "WORKBOOK_WORD",
+  /** Set if the suite waits for a line on its standard input before it looks at the exercise. */
+  waits: "WORKBOOK_SUITE_WAITS",
   /** The import map for the learner's process, an absolute path; absent where deno.json's imports serve. */
   importMap: "WORKBOOK_SUITE_IMPORT_MAP",
 } as const;

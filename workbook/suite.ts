@@ -43,6 +43,8 @@ export interface SuiteRequest {
    * a caller that ends it whatever happens.
    */
   ownGroup?: boolean;
+  /** A suite that was started ahead of time for the same request, by {@linkcode prepareSuite}. */
+  prepared?: PreparedSuite | undefined;
   /** Instead of {@linkcode START_MS} and {@linkcode SLACK_MS}. */
   limits?: { startMs: number; slackMs: number };
 }
@@ -87,15 +89,30 @@ export async function runSuite(
   onTaskEnd: (task: number, report: SuiteReport) => void = () => {},
 ): Promise<SuiteReport> {
   const begin = performance.now();
-  const suite = new Suite(request, onTaskEnd);
-  const trouble = await suite.run();
+  const suite = request.prepared instanceof Suite ? request.prepared : new Suite(request);
+  const trouble = await suite.run(request.signal, onTaskEnd);
   suite.report.durationMs = Math.round(performance.now() - begin);
   if (trouble) suite.report.trouble = trouble;
   return suite.report;
 }
 
+/** A suite that waits, with processes that are ready, for the exercise that it is to grade. */
+export interface PreparedSuite {
+  /** Set once it has ended, and can grade nothing any more. */
+  readonly hasEnded: boolean;
+  /** Ends it. Resolves when nothing of it is left. */
+  discard(): Promise<void>;
+}
+
+/** Starts a suite ahead of time: nothing of the exercise is read before it is run. It is to be run once, or discarded. */
+export function prepareSuite(request: SuiteRequest): PreparedSuite {
+  const suite = new Suite(request);
+  suite.start({ waits: true });
+  return suite;
+}
+
 /** One run of a suite. */
-class Suite {
+class Suite implements PreparedSuite {
   readonly report: SuiteReport = {
     plan: [],
     tests: new Map(),
@@ -103,7 +120,7 @@ class Suite {
     durationMs: 0,
   };
   readonly #request: SuiteRequest;
-  readonly #onTaskEnd: (task: number, report: SuiteReport) => void;
+  #onTaskEnd: (task: number, report: SuiteReport) => void = () => {};
   readonly #word = crypto.randomUUID();
   readonly #pids = new Set<number>();
   readonly #folders = new Set<string>();
@@ -114,36 +131,70 @@ class Suite {
   #broken = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(
-    request: SuiteRequest,
-    onTaskEnd: (task: number, report: SuiteReport) => void,
-  ) {
+  #aborted = false;
+  #done: Promise<Deno.CommandStatus> | undefined;
+  hasEnded = false;
+
+  constructor(request: SuiteRequest) {
     this.#request = request;
-    this.#onTaskEnd = onTaskEnd;
+  }
+
+  /** Starts its process. One that `waits` does nothing before it is run. */
+  start({ waits }: { waits: boolean }): void {
+    const process = this.#command(waits).spawn();
+    this.#process = process;
+    this.#done = Promise.all([
+      process.status,
+      this.#readRecords(process.stdout),
+      this.#keepErrors(process.stderr),
+    ]).then(([status]) => {
+      this.hasEnded = true;
+      return status;
+    });
+    // Nobody may be waiting for it yet.
+    this.#done.catch(() => {});
   }
 
   /** Runs the suite to its end. Returns what went wrong, if it is not the learner's. */
-  async run(): Promise<Text | undefined> {
-    const { signal, limits } = this.#request;
-    const process = this.#command().spawn();
-    this.#process = process;
-    const stop = () => this.stop();
+  async run(
+    signal: AbortSignal | undefined,
+    onTaskEnd: (task: number, report: SuiteReport) => void,
+  ): Promise<Text | undefined> {
+    const { limits } = this.#request;
+    this.#onTaskEnd = onTaskEnd;
+    if (this.#process) await this.#letGo(this.#process);
+    else this.start({ waits: false });
+    const stop = () => {
+      this.#aborted = true;
+      this.stop();
+    };
     signal?.addEventListener("abort", stop);
     if (signal?.aborted) stop();
     this.#giveTime(limits?.startMs ?? START_MS);
     try {
-      const [status] = await Promise.all([
-        process.status,
-        this.#readRecords(process.stdout),
-        this.#keepErrors(process.stderr),
-      ]);
-      return this.#verdictOn(status);
+      return this.#verdictOn(await this.#done!);
     } finally {
       clearTimeout(this.#timer);
       signal?.removeEventListener("abort", stop);
       if (!this.#ended) this.stop();
       for (const folder of this.#folders) await remove(folder);
     }
+  }
+
+  async #letGo(process: Deno.ChildProcess): Promise<void> {
+    try {
+      const writer = process.stdin.getWriter();
+      await writer.write(new TextEncoder().encode("go\n"));
+      await writer.close();
+    } catch {
+      // It has ended, which its status says.
+    }
+  }
+
+  async discard(): Promise<void> {
+    this.stop();
+    await this.#done?.catch(() => {});
+    if (!this.#process?.stdin.locked) await this.#process?.stdin.abort().catch(() => {});
   }
 
   /** Ends the suite and every process it started. */
@@ -154,7 +205,7 @@ class Suite {
     kill(() => this.#process?.kill("SIGKILL"));
   }
 
-  #command(): Deno.Command {
+  #command(waits: boolean): Deno.Command {
     const { root, slug, target, seed, tasks, shuffle, importMap, place } = this.#request;
     const suite = this.#request.suiteFile ?? `${root}/tests/${slug}_test.ts`;
     const suiteMap = place?.suiteMap ?? importMap;
@@ -176,6 +227,7 @@ class Suite {
       [SUITE_ENV.label]: `${target.label}/${slug}/exercise.ts`,
       [SUITE_ENV.seed]: `${seed}`,
       [SUITE_ENV.word]: this.#word,
+      ...(waits && { [SUITE_ENV.waits]: "1" }),
       ...(tasks && { [SUITE_ENV.tasks]: tasks.join(",") }),
       ...(importMap && { [SUITE_ENV.importMap]: importMap }),
     };
@@ -185,7 +237,7 @@ class Suite {
       args: launch.args,
       cwd: root,
       detached: this.#request.ownGroup ?? false,
-      stdin: "null",
+      stdin: waits ? "piped" : "null",
       stdout: "piped",
       stderr: "piped",
       env: launch.env,
@@ -273,7 +325,7 @@ class Suite {
         ko: "채점 프로그램이 제때 끝나지 않아 멈췄습니다.",
       };
     }
-    if (this.#request.signal?.aborted) {
+    if (this.#aborted) {
       return { en: "The grading was interrupted.", ko: "채점이 중단되었습니다." };
     }
     const { tests, plan } = this.report;

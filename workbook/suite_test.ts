@@ -6,7 +6,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { lessonResult } from "./grade.ts";
 import { SUITE_ENV } from "./records.ts";
 import type { LessonResult } from "./result.ts";
-import { runSuite, type SuiteReport, type SuiteRequest } from "./suite.ts";
+import { prepareSuite, runSuite, type SuiteReport, type SuiteRequest } from "./suite.ts";
 import { same } from "./text.ts";
 
 const HERE = decodeURIComponent(new URL("..", import.meta.url).pathname);
@@ -420,3 +420,39 @@ Deno.test("a site is gone also when its suite has to be killed", async () => {
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
 }
+
+Deno.test("prepareSuite() grades the exercise as it is when it is run, not when it was prepared", async () => {
+  await using root = await Root.with(`${TASKS}${calls(1)}${calls(2)}`, "not even code (");
+  const target = { path: `${root.path}/answers`, label: "answers" };
+  const request = { root: root.path, slug: SLUG, target, seed: 7, importMap, ownGroup: true };
+  const prepared = prepareSuite(request);
+  await Deno.writeTextFile(
+    `${root.path}/answers/${SLUG}/exercise.ts`,
+    "export const two = () => 2;\n",
+  );
+  const report = await root.run({ prepared, ownGroup: true });
+  assertEquals([report.trouble, resultOf(report).score], [undefined, 2]);
+  assert(prepared.hasEnded);
+});
+
+Deno.test("prepareSuite() can be discarded, or ended while it runs, and leaves nothing", async () => {
+  await using root = await Root.with(`${TASKS}${calls(1)}${calls(2)}`, "for (;;);\n");
+  const target = { path: `${root.path}/answers`, label: "answers" };
+  const request = { root: root.path, slug: SLUG, target, seed: 7, importMap, ownGroup: true };
+  const unused = prepareSuite(request);
+  await unused.discard();
+  assert(unused.hasEnded);
+  const used = prepareSuite(request);
+  const report = await root.run({
+    prepared: used,
+    ownGroup: true,
+    signal: AbortSignal.timeout(300),
+  });
+  assertMatch(report.trouble!.en, /interrupted/);
+  if (Deno.build.os !== "linux") return;
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const line = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    assert(!line.includes(root.path), line);
+  }
+});

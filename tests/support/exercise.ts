@@ -20,8 +20,27 @@ export interface Loaded {
 export const dir = Deno.env.get(SUITE_ENV.exercise) ?? lessonDirOf(Deno.mainModule);
 export const path = `${dir}/exercise.ts`;
 
-/** The exercise file. */
-export const file: ExerciseFile & { exists: boolean } = readExercise();
+/** How many processes are started ahead of time by a suite that waits. */
+const READY = 3;
+const ready: Child[] = [];
+
+/** Started before the save that it is to grade, the suite waits for it with processes that are ready. */
+const waits = Deno.env.get(SUITE_ENV.waits) !== undefined;
+let saved: Promise<void> | undefined;
+
+/** The exercise file, as it is when the grading begins. */
+export let file: ExerciseFile & { exists: boolean } = readExercise();
+
+/** Settles when there is something to grade: at once, unless the suite was started before the save. */
+export function untilSaved(): Promise<void> {
+  return saved ??= waits ? waitForSave() : Promise.resolve();
+}
+
+async function waitForSave(): Promise<void> {
+  const word = await Deno.stdin.read(new Uint8Array(8));
+  if (word === null) throw new Error("The runner has gone: nothing is to be graded");
+  file = readExercise();
+}
 
 /** For a suite that is run by hand: the learner's own folder of the lesson. */
 function lessonDirOf(suite: string): string {
@@ -56,10 +75,15 @@ export function rawSocketsOnly(): void {
   grants.rawOnly = true;
 }
 
-function start(): Loaded {
+function startChild(): Child {
   const child = new Child(dir, grants.readable);
   report({ record: "child", pid: child.pid });
   child.ended.then(() => report({ record: "reaped", pid: child.pid }));
+  return child;
+}
+
+function start(): Loaded {
+  const child = ready.shift() ?? startChild();
   const url = new URL(`file://${path.split("/").map(encodeURIComponent).join("/")}`).href;
   const exports = child.ready.then(() => child.order({ op: "load", url, rawOnly: grants.rawOnly }))
     .then((answer) => {
@@ -78,11 +102,12 @@ export class Processes {
   /** Further processes of the current task. */
   #others: Loaded[] = [];
 
-  /** Starts the first process, if there is an exercise. */
+  /** Starts the first process, if there is an exercise; those that wait for one, if it is still to be saved. */
   begin(): void {
-    if (this.#begun || !file.exists) return;
+    if (this.#begun || !(file.exists || waits)) return;
     this.#begun = true;
-    this.#spare = start();
+    if (waits) { for (let i = 0; i < READY; i++) ready.push(startChild()); }
+    else this.#spare = start();
   }
 
   /** The task whose process is at work. */
@@ -119,6 +144,6 @@ export class Processes {
   /** Ends all processes. */
   async end(): Promise<void> {
     await Promise.all(this.release().map((child) => child.kill()));
-    await this.#spare?.child.kill();
+    await Promise.all([this.#spare?.child, ...ready.splice(0)].map((child) => child?.kill()));
   }
 }

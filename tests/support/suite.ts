@@ -11,7 +11,7 @@
 import { type FailureRecord, SUITE_ENV, type TestRecord } from "../../workbook/records.ts";
 import type { Text } from "../../workbook/text.ts";
 import type { Child } from "./child.ts";
-import { file, type Loaded, Processes } from "./exercise.ts";
+import { file, type Loaded, Processes, untilSaved } from "./exercise.ts";
 import { absent } from "./explain.ts";
 import { TaskFailure } from "./failure.ts";
 import { seed } from "./random.ts";
@@ -97,6 +97,7 @@ function stateOf(task: number): TaskState {
 }
 
 async function runAndReport(test: Declared): Promise<void> {
+  await untilSaved();
   reportPlan();
   const transcript = new Transcript();
   const begin = performance.now();

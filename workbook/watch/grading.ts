@@ -7,6 +7,7 @@
 import type { LessonInfo } from "../course.ts";
 import { grade } from "../grade.ts";
 import type { LessonResult, TaskResult } from "../result.ts";
+import { type PreparedSuite, prepareSuite } from "../suite.ts";
 import type { Lang } from "../text.ts";
 import { type TypeErrors, typeErrors } from "../type_errors.ts";
 
@@ -41,6 +42,8 @@ export class Grader {
   /** Counts what was asked for: only the last one is begun. */
   #asked = 0;
   #closed = false;
+  /** The suite of the next grading, which waits already, and what it was made for. */
+  #prepared: { suite: PreparedSuite; seed: number; madeFor: string } | undefined;
 
   constructor(subject: Subject, listener: Listener) {
     this.#subject = subject;
@@ -66,12 +69,50 @@ export class Grader {
     this.#closed = true;
     this.#stop.abort();
     await this.#running;
+    await this.#prepared?.suite.discard();
+  }
+
+  /** Starts the next suite ahead of time: the save that it grades then waits for the exercise's own work alone. */
+  #prepare(): void {
+    if (this.#prepared || this.#closed) return;
+    const madeFor = this.#circumstances();
+    if (!madeFor) return;
+    try {
+      const seed = this.#subject.seed ?? drawSeed();
+      const request = { ...this.#subject, slug: this.#subject.lesson.slug, seed, ownGroup: true };
+      this.#prepared = { suite: prepareSuite(request), seed, madeFor };
+    } catch {
+      // The machine has no room for it now: it is started when it is needed.
+    }
+  }
+
+  /** The suite that waits, if nothing but the exercise's files has changed since it was started. */
+  async #takePrepared(): Promise<{ suite: PreparedSuite; seed: number } | undefined> {
+    const prepared = this.#prepared;
+    this.#prepared = undefined;
+    if (!prepared) return undefined;
+    if (!prepared.suite.hasEnded && prepared.madeFor === this.#circumstances()) return prepared;
+    await prepared.suite.discard();
+    return undefined;
+  }
+
+  /** Which folder, which suite; empty if one is missing. */
+  #circumstances(): string {
+    const { root, lesson, target } = this.#subject;
+    try {
+      const folder = Deno.statSync(`${target.path}/${lesson.slug}`);
+      const suite = Deno.statSync(`${root}/tests/${lesson.slug}_test.ts`);
+      return `${folder.dev} ${folder.ino} ${suite.ino} ${suite.mtime?.getTime()}`;
+    } catch {
+      return "";
+    }
   }
 
   async #grade(signal: AbortSignal): Promise<void> {
     const { root, lesson, target, tasks, lang, importMap } = this.#subject;
-    const seed = this.#subject.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
     this.#listener.begun();
+    const taken = await this.#takePrepared();
+    const seed = taken?.seed ?? this.#subject.seed ?? drawSeed();
     const result = await grade({
       root,
       lesson,
@@ -82,9 +123,14 @@ export class Grader {
       tasks,
       signal,
       ownGroup: true,
+      prepared: taken?.suite,
       onTask: (task) => {
         if (!signal.aborted) this.#listener.taskGraded(task);
       },
+    }).catch(async (error) => {
+      // The suite may not have been run at all.
+      await taken?.suite.discard();
+      throw error;
     });
     if (signal.aborted) return;
     this.#listener.graded(result);
@@ -95,6 +141,12 @@ export class Grader {
       importMap,
       signal,
     });
-    if (!signal.aborted) this.#listener.checked(found);
+    if (signal.aborted) return;
+    this.#listener.checked(found);
+    this.#prepare();
   }
+}
+
+function drawSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }

@@ -109,6 +109,7 @@ abstract class Session {
       this.finish();
       await this.#close();
       for (const tidy of this.#tidy.splice(0)) tidy();
+      this.farewell();
     }
   }
 
@@ -243,6 +244,8 @@ abstract class Session {
   protected abstract begin(): void;
   /** Gives it back. Also called when it was never taken. */
   protected abstract finish(): void;
+  /** Says the last words, when nothing goes on any more. */
+  protected abstract farewell(): void;
   protected abstract say(sentence: string): void;
   protected abstract opened(): void;
   protected abstract saved(): void;
@@ -264,6 +267,7 @@ class LineSession extends Session {
 
   protected begin(): void {}
   protected finish(): void {}
+  protected farewell(): void {}
 
   protected say(sentence: string): void {
     console.error(sentence);
@@ -390,11 +394,9 @@ class TerminalSession extends Session {
     removeEventListener("error", this.#onFault);
     removeEventListener("unhandledrejection", this.#onFault);
     removeEventListener("unload", this.#leave);
-    this.#farewell();
   }
 
-  /** What stays on the terminal. */
-  #farewell(): void {
+  protected farewell(): void {
     if (!this.result) return;
     const setting = { screen: standardScreen(), lang: this.lang };
     const { number } = this.lesson;

@@ -240,15 +240,15 @@ export function viewKeys(keys: [string, Text][], { screen, lang }: Setting): str
   let line = "";
   let width = 0;
   for (const [key, name] of keys) {
-    const text = `${key} ${name[lang]}`;
-    const step = unicodeWidth(text) + (width > 0 ? 3 : 0);
-    if (width > 0 && width + step > screen.columns) {
+    const text = fit(name[lang], screen.columns - unicodeWidth(key) - 1);
+    const step = unicodeWidth(key) + 1 + unicodeWidth(text);
+    if (width > 0 && width + 3 + step > screen.columns) {
       lines.push(line);
       line = "";
       width = 0;
     }
-    line += `${width > 0 ? "   " : ""}${paint(screen, "strong", key)} ${name[lang]}`;
-    width += width > 0 ? step : unicodeWidth(text);
+    line += `${width > 0 ? "   " : ""}${paint(screen, "strong", key)} ${text}`;
+    width += step + (width > 0 ? 3 : 0);
   }
   return line ? [...lines, line] : lines;
 }
