@@ -8,6 +8,9 @@ import { lessonSlugs } from "./course.ts";
 const HERE = decodeURIComponent(new URL("..", import.meta.url).pathname).replace(/\/$/, "");
 const PATIENCE_MS = 90_000;
 
+/** What is said of the standard library where JSR has never been reached: the README tells it. */
+const NOT_FETCHED = /^JSR package "@std\/\w+@[\d.]+" is not installed/;
+
 interface Message {
   id?: number;
   method?: string;
@@ -124,7 +127,8 @@ Deno.test("the editor finds nothing wrong with stubs, solutions and suites, and 
       ];
       for (const [path, source] of files) {
         const text = await Deno.readTextFile(`${HERE}/${source}`).catch(() => "");
-        assertEquals([path, await within(server.problems(`${HERE}/${path}`, text))], [path, []]);
+        const problems = await within(server.problems(`${HERE}/${path}`, text));
+        assertEquals([path, problems.filter((problem) => !NOT_FETCHED.test(problem))], [path, []]);
       }
     }
     const wrong = await within(

@@ -37,6 +37,7 @@ class Root implements AsyncDisposable {
     await Deno.copyFile(`${HERE}deno.json`, `${root.path}/deno.json`);
     await copyFiles(`${HERE}workbook`, `${root.path}/workbook`);
     await copyFiles(`${HERE}workbook/std`, `${root.path}/workbook/std`);
+    await copyFiles(`${HERE}workbook/grading`, `${root.path}/workbook/grading`);
     await copyFiles(`${HERE}tests/support`, `${root.path}/tests/support`);
     await Deno.writeTextFile(`${root.path}/tests/${SLUG}_test.ts`, suite);
     await Deno.mkdir(`${root.path}/answers/${SLUG}`, { recursive: true });

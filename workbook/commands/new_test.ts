@@ -13,6 +13,7 @@ async function emptyCourse(): Promise<string> {
       "workbook",
       "workbook/check",
       "workbook/commands",
+      "workbook/grading",
       "workbook/std",
       "tests/support",
     ]
