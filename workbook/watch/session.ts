@@ -40,6 +40,7 @@ import {
   viewKeys,
   viewScore,
   viewTaskText,
+  viewTitle,
   viewVerdict,
 } from "./view.ts";
 
@@ -318,7 +319,7 @@ class LineSession extends Session {
         mistakes,
         compare: { en: compare, ko: compare },
         nextLesson: this.nextText({ en: "deno task start", ko: "deno task start" }),
-      }, setting).slice(3),
+      }, setting).slice(viewTitle(this.text, setting).length + 1),
       ...this.#waiting(screen),
     ]);
   }
