@@ -145,7 +145,7 @@ Deno.test("fit() cuts by columns, and marks that", () => {
 Deno.test("leftAndRight() keeps the right end, and gives it up where there is no room", () => {
   assertEquals(leftAndRight("task", "1/2", 12), { left: "task     ", right: "1/2" });
   assertEquals(leftAndRight("아주 긴 제목입니다", "1/2", 14), {
-    left: "아주 긴 …  ",
+    left: "아주 긴…   ",
     right: "1/2",
   });
   assertEquals(leftAndRight("a long title", "10/10", 10), { left: "a long ti…", right: "" });
