@@ -5,9 +5,12 @@ import {
   lessonSlugs,
   readHints,
   readLesson,
+  readMistake,
   readMistakeFile,
   readMistakes,
+  readOpening,
   readReadme,
+  readTaskText,
   readText,
 } from "./course.ts";
 import { CommandError } from "./errors.ts";
@@ -192,4 +195,14 @@ Deno.test("the lessons of this course can be read", async () => {
     const { number, title } = await readLesson(root, slug);
     assertEquals((await findLesson(root, number)).title, title);
   }
+});
+
+Deno.test("readOpening(), readTaskText() and readMistake() take parts of a text", () => {
+  const readme = "# Lesson 1: X\n\nA scene\nof two lines:\n\n```c\nint\n```\n\n" +
+    "## Task 1: One (1 point)\n\nfirst\n\n## Task 10: Ten (2 points)\n\ntenth\n\n## End\n";
+  assertEquals(readOpening(readme), "A scene\nof two lines:");
+  assertEquals([1, 10, 2].map((task) => readTaskText(readme, task)), ["first", "tenth", ""]);
+  const mistakes = "# Mistakes\n\n## a-b: The name\n\nline\n\nmore\n\n## c: Other\n\nx\n";
+  assertEquals(readMistake(mistakes, "a-b"), { name: "The name", text: "line\n\nmore" });
+  assertEquals(readMistake(mistakes, "b"), undefined);
 });

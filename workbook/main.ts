@@ -48,7 +48,17 @@ async function runElsewhere(choice: StdChoice, args: string[]): Promise<number> 
   }).spawn();
   // Ctrl-C reaches the command by itself: it tidies up, and this process waits for it.
   Deno.addSignalListener("SIGINT", () => {});
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", () => process.kill("SIGTERM"));
+  if (Deno.build.os !== "windows") {
+    for (const name of ["SIGTERM", "SIGHUP"] as const) {
+      Deno.addSignalListener(name, () => {
+        try {
+          process.kill(name);
+        } catch {
+          // It has ended by itself.
+        }
+      });
+    }
+  }
   return (await process.status).code;
 }
 

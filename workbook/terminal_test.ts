@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { unicodeWidth } from "@std/cli/unicode-width";
-import { harmless, padEnd, paint, type Screen, wrap } from "./terminal.ts";
+import { fit, harmless, leftAndRight, padEnd, paint, type Screen, wrap } from "./terminal.ts";
 
 const TEXTS = [
   "A socket is one end of a conversation between two processes.",
@@ -133,4 +133,20 @@ Deno.test("paint() writes escape codes on a screen with colours only", () => {
   assertEquals(paint(screen(true), "bad", "no"), "\x1b[31mno\x1b[0m");
   assertEquals(paint(screen(false), "bad", "no"), "no");
   assertEquals(paint(screen(true), "bad", ""), "");
+});
+
+Deno.test("fit() cuts by columns, and marks that", () => {
+  assertEquals(fit("short", 5), "short");
+  assertEquals(fit("a longer text", 8), "a longe…");
+  assertEquals(fit("한글과 글자", 6), "한글…");
+  assertEquals(fit("x", 0), "");
+});
+
+Deno.test("leftAndRight() keeps the right end, and gives it up where there is no room", () => {
+  assertEquals(leftAndRight("task", "1/2", 12), { left: "task     ", right: "1/2" });
+  assertEquals(leftAndRight("아주 긴 제목입니다", "1/2", 14), {
+    left: "아주 긴…   ",
+    right: "1/2",
+  });
+  assertEquals(leftAndRight("a long title", "10/10", 10), { left: "a long ti…", right: "" });
 });

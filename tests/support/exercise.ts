@@ -20,8 +20,8 @@ export interface Loaded {
 export const dir = Deno.env.get(SUITE_ENV.exercise) ?? lessonDirOf(Deno.mainModule);
 export const path = `${dir}/exercise.ts`;
 
-/** How many processes are started ahead of time by a suite that waits. */
-const READY = 3;
+/** How many processes are started ahead of time by a suite that waits: as many as most lessons have tasks. */
+const READY = 6;
 const ready: Child[] = [];
 
 /** Started before the save that it is to grade, the suite waits for it with processes that are ready. */

@@ -199,7 +199,7 @@ export function notExported(
       kind: "absent",
       expected: { en: `${file.label} has code`, ko: `${file.label} 에 코드가 있음` },
       received: { en: "the file is empty", ko: "파일이 비어 있습니다" },
-      notes: [BRING_BACK],
+      notes: [bringBack(file.label)],
     });
   }
   const close = closest(name, exports.filter((e) => e.type === "function").map((e) => e.name));
@@ -231,11 +231,19 @@ export function notExported(
   });
 }
 
-const BRING_BACK: Text = {
-  en:
-    "The stub can be had again from the course's own copy of the file (git checkout, or a new download).",
-  ko: "처음 파일은 강의 저장소에서 다시 받을 수 있습니다(git checkout 또는 새로 내려받기).",
-};
+/** How the stub comes back: where it is the learner's own, by a command. */
+function bringBack(label: string): Text {
+  const number = Number(/^lessons\/(\d\d)_/.exec(label)?.[1] ?? 0);
+  return number > 0
+    ? {
+      en: `The stub comes back with: deno task reset ${number}`,
+      ko: `처음 파일 되찾기: deno task reset ${number}`,
+    }
+    : {
+      en: "The stub is in the course's own copy of the file, under tests/stubs/.",
+      ko: "처음 파일은 강의 자료의 tests/stubs/ 폴더에 있습니다.",
+    };
+}
 
 /** The failure of an exercise that is not there. */
 export function absent(file: ExerciseFile): TaskFailure {
@@ -243,7 +251,7 @@ export function absent(file: ExerciseFile): TaskFailure {
     kind: "absent",
     expected: { en: `a file ${file.label}`, ko: `파일 ${file.label}` },
     received: { en: "there is no such file", ko: "그런 파일이 없습니다" },
-    notes: [BRING_BACK],
+    notes: [bringBack(file.label)],
   });
 }
 

@@ -40,6 +40,7 @@ import {
   viewKeys,
   viewScore,
   viewTaskText,
+  viewTitle,
   viewVerdict,
 } from "./view.ts";
 
@@ -295,12 +296,18 @@ class LineSession extends Session {
       "",
       viewScore(this.result!, setting),
       ...(this.result!.message ? wrap(this.result!.message, screen.columns) : []),
-      ...wrap(WAITING[this.lang], screen.columns).map((line) => paint(screen, "dim", line)),
+      // A lesson that is done says more first.
+      ...(this.isWhole && this.result!.status === "pass" ? [] : this.#waiting(screen)),
     ]);
   }
 
+  #waiting(screen: Screen): string[] {
+    return wrap(WAITING[this.lang], screen.columns).map((line) => paint(screen, "dim", line));
+  }
+
   protected lessonDone(): void {
-    const setting = { screen: standardScreen(), lang: this.lang };
+    const screen = standardScreen();
+    const setting = { screen, lang: this.lang };
     const { state, mistakes } = this.done!;
     const { number } = this.lesson;
     const compare = `deno task solution ${number}`;
@@ -312,7 +319,8 @@ class LineSession extends Session {
         mistakes,
         compare: { en: compare, ko: compare },
         nextLesson: this.nextText({ en: "deno task start", ko: "deno task start" }),
-      }, setting).slice(2),
+      }, setting).slice(viewTitle(this.text, setting).length + 1),
+      ...this.#waiting(screen),
     ]);
   }
 
