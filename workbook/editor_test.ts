@@ -14,7 +14,11 @@ const NOT_FETCHED = /^JSR package "@std\/\w+@[\d.]+" is not installed/;
 interface Message {
   id?: number;
   method?: string;
-  params?: { uri?: string; diagnostics?: { message: string }[]; items?: { section?: string }[] };
+  params?: {
+    uri?: string;
+    diagnostics?: { message: string; severity?: number }[];
+    items?: { section?: string }[];
+  };
 }
 
 /** A language server, as far as it is needed to open files and hear what is wrong with them. */
@@ -60,7 +64,9 @@ class LanguageServer implements AsyncDisposable {
 
   #take({ id, method, params }: Message): void {
     if (method === "textDocument/publishDiagnostics") {
-      this.#file(params!.uri!).resolve(params!.diagnostics!.map(({ message }) => message));
+      // Errors and warnings; what the editor would only suggest is underlined nowhere.
+      const shown = params!.diagnostics!.filter(({ severity = 1 }) => severity <= 2);
+      this.#file(params!.uri!).resolve(shown.map(({ message }) => message));
     } else if (method === "workspace/configuration") {
       const result = params!.items!.map(({ section }) => section === "deno" ? this.#settings : {});
       this.#send({ id, result });
