@@ -84,16 +84,14 @@ for (const signal of ["SIGKILL", "SIGTERM", "SIGINT"] as const) {
     const out = `${folder.path}/result.json`;
     await Deno.mkdir(`${folder.path}/ada/01_create_bind`, { recursive: true });
     await Deno.writeTextFile(`${folder.path}/ada/01_create_bind/exercise.ts`, "for (;;);\n");
-    await using events = Object.assign(Deno.watchFs(folder.path), {
-      [Symbol.asyncDispose]: () => Promise.resolve(),
-    });
     const args = [`${folder.path}/ada`, "--lesson", "1", "--format", "json", "--out", out];
     const process = command(args).spawn();
-    for await (const event of events) {
-      if (event.paths.some((path) => path.endsWith("/result.json"))) break;
+    const ended = process.output();
+    while (await Promise.race([Deno.stat(out).catch(() => "not yet"), ended]) === "not yet") {
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
     process.kill(signal);
-    const { code } = await process.output();
+    const { code } = await ended;
     assert(code !== 0);
     if (signal !== "SIGKILL") assertEquals(code, signal === "SIGTERM" ? 143 : 130);
     const result = JSON.parse(await Deno.readTextFile(out)) as SubmissionResult;
