@@ -68,8 +68,14 @@ function ends6(random: Random): Ends {
 }
 
 function udp(random: Random, ends: Ends, payload: Uint8Array | number): UdpParts {
-  const bytes = typeof payload === "number" ? random.bytes(payload) : payload;
-  return { ...ends, sourcePort: port(random), destinationPort: port(random), payload: bytes };
+  for (;;) {
+    const bytes = typeof payload === "number" ? random.bytes(payload) : payload;
+    const [sourcePort, destinationPort] = [port(random), port(random)];
+    const parts = { ...ends, sourcePort, destinationPort, payload: bytes };
+    // A checksum of 0, or one bit away from it, is a matter of its own.
+    const field = wordAt(udpSegment(parts), 6);
+    if (field !== 0xffff && (field & (field - 1)) !== 0) return parts;
+  }
 }
 
 const addressesOf = ({ source, destination }: Ends): Ends => ({ source, destination });
@@ -157,7 +163,13 @@ function returned(
   }
   if (!error) return value;
   const isRefusal = error.classes.includes("SegmentError");
-  fail({ expected: what, received: shown(outcome), notes, ...(isRefusal && { mistake }) });
+  const isOutOfBounds = /outside the bounds|out of bounds/.test(error.message);
+  fail({
+    expected: what,
+    received: shown(outcome),
+    notes,
+    mistake: isRefusal ? mistake : isOutOfBounds ? "no-bounds-check" : undefined,
+  });
 }
 
 const isRefused = ({ error }: Outcome) => error?.classes.includes("SegmentError") ?? false;
@@ -650,13 +662,42 @@ function decodeEach(
 function mistakeOfRefused(datagrams: UdpParts[], refused: boolean[]): string | undefined {
   const byMistake = datagrams.map((parts) => {
     const right = wordAt(udpSegment(parts), 6);
-    const wrong = wrongUdpChecksums(parts);
-    return Object.fromEntries(
-      Object.entries(wrong).map(([id, sum]) => [id, (sum || 65_535) !== right]),
-    );
+    const wrong = Object.entries(wrongUdpChecksums(parts));
+    return Object.fromEntries(wrong.map(([id, sum]) => [id, (sum || 65_535) !== right]));
   });
   const ids = [...new Set(byMistake.flatMap((one) => Object.keys(one)))];
-  return ids.find((id) => byMistake.every((one, i) => (one[id] ?? false) === refused[i]))?.trim();
+  const possible = ids.filter((id) =>
+    byMistake.every((one, i) => (one[id] ?? false) === refused[i])
+  );
+  return possible.length === 1 ? possible[0]!.trim() : undefined;
+}
+
+/** The same datagram with each checksum that comes out by mistake. Who takes one of them is known by it. */
+function baits(parts: UdpParts): { id: string; parts: UdpParts }[] {
+  const wrong = Object.entries(wrongUdpChecksums(parts));
+  const right = wordAt(udpSegment(parts), 6);
+  return wrong
+    .filter(([, sum]) =>
+      sum > 0 && sum !== right && wrong.filter(([, s]) => s === sum).length === 1
+    )
+    .map(([id, checksum]) => ({ id: id.trim(), parts: { ...parts, checksum } }));
+}
+
+/** Why a reader refuses `datagrams`, which are right: the mistake whose checksums it takes. */
+async function mistakeOfReader(
+  datagrams: UdpParts[],
+  refused: boolean[],
+  takes: (baits: UdpParts[]) => Promise<boolean[]>,
+): Promise<string | undefined> {
+  const known = mistakeOfRefused(datagrams, refused);
+  if (known) return known;
+  const first = refused.indexOf(true);
+  if (first < 0) return undefined;
+  const laid = baits(datagrams[first]!);
+  const taken = await takes(laid.map(({ parts }) => parts));
+  const ids = laid.filter((_, i) => taken[i]).map(({ id }) => id);
+  // Who takes them all does not look at checksums.
+  return ids.length === 1 ? ids[0] : undefined;
 }
 
 const wordAt = (bytes: Uint8Array, at: number) => bytes[at]! * 256 + bytes[at + 1]!;
@@ -677,9 +718,12 @@ task(3, {
     datagrams.map((parts) => ({ bytes: udpSegment(parts), ends: parts })),
   );
   const what = { en: "what is in a right segment", ko: "올바른 세그먼트의 내용" };
-  const known = mistakeOfRefused(
+  const read = (all: UdpParts[]) =>
+    decodeEach(learner, all.map((parts) => ({ bytes: udpSegment(parts), ends: parts })));
+  const known = await mistakeOfReader(
     datagrams,
-    outcomes.map(({ error }) => error?.classes.includes("SegmentError") ?? false),
+    outcomes.map(isRefused),
+    async (laid) => (await read(laid)).map(({ error }) => !error),
   );
   datagrams.forEach(({ sourcePort, destinationPort, payload, ...parts }, i) => {
     const notes = [
@@ -1402,11 +1446,16 @@ async function expectPackets(
 /** What `decapsulate()` says to frames in which there is none. */
 async function expectNoPackets(
   learner: Learner,
-  frames: { frame: Uint8Array; what: Text; mistake?: string }[],
+  frames: { frame: Uint8Array; what: Text; mistake?: string; whole?: number }[],
 ): Promise<void> {
   const outcomes = await learner.callEach("decapsulate", frames.map(({ frame }) => [frame]));
-  frames.forEach(({ frame, what, mistake }, i) => {
-    expectRefused(outcomes[i]!, { what, notes: input(frame), mistake });
+  frames.forEach(({ frame, what, mistake, whole }, i) => {
+    const { payload } = (outcomes[i]!.value ?? {}) as { payload?: Uint8Array };
+    // IP's length was heeded, and UDP's, which says more, believed.
+    const isClipped = whole !== undefined && payload instanceof Uint8Array &&
+      payload.length < whole;
+    const shown = isClipped ? "length-trusted" : mistake;
+    expectRefused(outcomes[i]!, { what, notes: input(frame), mistake: shown });
   });
 }
 
@@ -1587,6 +1636,7 @@ task(5, {
     frame: frameOf(sent, { ip: { totalLength } }),
     what: lengths(totalLength),
     mistake: "total-length-ignored",
+    whole: sent.payload.length,
   });
   const damaged = flipped(right, 8 * (right.length - 3));
   await expectNoPackets(learner, [
@@ -1617,6 +1667,7 @@ task(5, {
   catches: [
     "header-checksum-unverified",
     "total-length-ignored",
+    "length-trusted",
     "checksum-unverified",
     "header-length-fixed",
     "no-bounds-check",
@@ -1753,11 +1804,33 @@ function mistakeOfCapture(
     if (ownMistake !== "cut-record-judged" || is.checksum !== "bad") continue;
     if (be.checksum === "none") return "cut-record-judged";
   }
-  const datagrams = segments.filter((one) => one.protocol === "udp" && one.checksum === "good");
-  const refused = got.filter((_, i) => datagrams.includes(segments[i]!))
-    .map((one) => one.checksum !== "good");
-  const parts = datagrams.map(({ checksum: _, ...rest }): UdpParts => rest);
-  return (refused.includes(true) && mistakeOfRefused(parts, refused)) || ownMistake;
+  return ownMistake;
+}
+
+/** Why a reader calls checksums bad that are good: the mistake whose checksums it calls good. */
+async function mistakeOfVerdicts(
+  learner: Learner,
+  segments: Captured[],
+  got: Record<string, unknown>[],
+): Promise<string | undefined> {
+  if (got.length !== segments.length) return undefined;
+  const isGoodUdp = ({ protocol, checksum }: Captured) => protocol === "udp" && checksum === "good";
+  const refused = got.filter((_, i) => isGoodUdp(segments[i]!)).map((one) =>
+    one.checksum === "bad"
+  );
+  if (!refused.includes(true)) return undefined;
+  const datagrams = segments.filter(isGoodUdp).map(({ checksum: _, ...rest }): UdpParts => rest);
+  const mac = { sourceMac: "02:00:00:00:00:01", destinationMac: "02:00:00:00:00:02" };
+  return await mistakeOfReader(datagrams, refused, async (laid) => {
+    const records = laid.map((parts) => ({
+      seconds: 1,
+      nanoseconds: 0,
+      bytes: frameOf({ ...parts, ...mac }),
+    }));
+    const [outcome] = await learner.callEach("readCapture", [[pcapFile(records)]]);
+    const told = Array.isArray(outcome?.value) ? outcome.value : [];
+    return laid.map((_, i) => told[i]?.checksum === "good");
+  });
 }
 
 /** Fails unless `readCapture()` finds in each file what is there. */
@@ -1770,7 +1843,7 @@ async function expectCaptures(
   const outcomes = await learner.callEach("readCapture", files.map(({ file }) => [file]), {
     spoil,
   });
-  files.forEach(({ name, file, segments }, i) => {
+  for (const [i, { name, file, segments }] of files.entries()) {
     const what = { en: `the segments of ${name}`, ko: `${name}의 세그먼트` };
     const notes = file.length <= MOST_SHOWN * 4 ? input(file) : [];
     const value = returned(outcomes[i]!, {
@@ -1780,9 +1853,10 @@ async function expectCaptures(
     });
     expectThat(Array.isArray(value), what, showValue(value));
     const got = (value as unknown[]).map((one) => asRecord(one, what));
-    const known = mistakeOfCapture(segments, got, mistake);
+    const known = await mistakeOfVerdicts(learner, segments, got) ??
+      mistakeOfCapture(segments, got, mistake);
     expectCaptured(got, segments, { what, notes, mistake: known });
-  });
+  }
 }
 
 /** A capture that is refused as a whole. */
