@@ -140,6 +140,9 @@ export function wrongUdpChecksums(parts: UdpParts): Record<string, number> {
     "length-without-header": checksum(
       join(pseudoHeader(parts, 17, segment.length - 8), shorter),
     ),
+    "length-without-header ": checksum(
+      join(pseudoHeader(parts, 17, segment.length - 8), segment),
+    ),
   };
   if (source.length === 16) {
     const small = join(
@@ -156,10 +159,18 @@ export function wrongUdpChecksums(parts: UdpParts): Record<string, number> {
   return wrong;
 }
 
-/** The mistake that makes `received` of this datagram's checksum. */
-export function mistakeOfUdpChecksum(parts: UdpParts, received: number): string | undefined {
-  return Object.entries(wrongUdpChecksums(parts)).find(([, value]) => value === received)?.[0]
-    .trim();
+/** The mistake that makes all of `received` of these datagrams' checksums. */
+export function mistakeOfUdpChecksums(all: UdpParts[], received: number[]): string | undefined {
+  const right = all.map((parts) => word(udpSegment(parts), 6));
+  if (right.every((sum, i) => sum === received[i])) return undefined;
+  const byMistake = all.map(wrongUdpChecksums);
+  const ids = [...new Set(byMistake.flatMap((one) => Object.keys(one)))];
+  return ids.find((id) =>
+    byMistake.every((one, i) => {
+      const sum = one[id] ?? right[i]!;
+      return received[i] === sum || received[i] === (sum || 65_535);
+    })
+  )?.trim();
 }
 
 export interface IpParts extends Ends {
