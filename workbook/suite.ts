@@ -305,7 +305,8 @@ class Suite implements PreparedSuite {
         this.#pids.delete(record.pid);
         return;
       case "folder":
-        this.#folders.add(record.path);
+        // A path of the suite's own namespace is somebody else's here, and is gone with it.
+        if (!this.#request.place?.ownProcesses) this.#folders.add(record.path);
         return;
       case "test":
         this.report.tests.set(record.index, record);
