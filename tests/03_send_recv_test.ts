@@ -11,7 +11,7 @@ import { showError, showValue } from "./support/explain.ts";
 import { expectEqual, expectErrorClass, expectMessage, expectThat } from "./support/expect.ts";
 import { fail } from "./support/failure.ts";
 import type { CallOptions, RemoteSocket } from "./support/learner.ts";
-import { secondLoopback } from "./support/machine.ts";
+import { hasIpv6, secondLoopback } from "./support/machine.ts";
 import type { PeerConn, PeerSocket } from "./support/peer.ts";
 import { task, type TestContext } from "./support/suite.ts";
 import { showAddr } from "./support/transcript.ts";
@@ -105,6 +105,16 @@ task(1, {
   const { conn, peer } = await link(context);
   const sent = learner.call("writeAll", [conn, pattern]);
   await learner.waitsIn("write", sent);
+  // Whoever does not read on one connection holds up nobody on another.
+  const other = await link(context);
+  await step(
+    {
+      en: "writeAll() on another connection does not wait for this one",
+      ko: "다른 연결의 writeAll()은 이 연결을 기다리지 않음",
+    },
+    () => learner.call("writeAll", [other.conn, bytes("meanwhile")]),
+    "shared-between-connections",
+  );
   const closed = sent.then(() => learner.close(conn));
   const received = await step(
     { en: "all 16 MiB arrive", ko: "16 MiB가 모두 도착함" },
@@ -113,7 +123,25 @@ task(1, {
   );
   expectBytes(received, pattern.bytes, "short-write");
   await closed;
-}, { catches: ["short-write"], deadlineMs: 5_000 });
+}, { catches: ["short-write", "shared-between-connections"], deadlineMs: 5_000 });
+
+task(1, {
+  en: "writeAll() leaves the caller's data as it is",
+  ko: "writeAll()은 호출자의 데이터를 바꾸지 않습니다",
+}, async (context) => {
+  const { learner } = context;
+  const { conn, peer } = await link(context);
+  await learner.limit({ writeBytes: 3 });
+  const data = bytes("still needed");
+  const [outcome] = await learner.callEach("writeAll", [[conn, data]], { spoil: true });
+  await peer.expect(data, "short-write");
+  expectThat(
+    outcome?.changed === false,
+    { en: "data is not changed", ko: "data가 바뀌지 않음" },
+    { en: "other bytes are in it now", ko: "이제 다른 바이트가 들어 있습니다" },
+    "data-changed",
+  );
+}, { catches: ["data-changed"] });
 
 /** Messages that are told apart by every byte of them. */
 const MESSAGES = ["A", "B", "C"].map((letter) => letter.repeat(30));
@@ -164,6 +192,28 @@ task(1, {
     "queue-broken",
   );
   await peer.expect(bytes("losnext"), "write-error-hidden");
+}, { catches: ["write-error-hidden", "queue-broken"], unhandled: "queue-broken" });
+
+task(1, {
+  en: "writeAll() that failed does not fail the call that already waits behind it",
+  ko: "writeAll()이 실패해도, 뒤에서 이미 기다리던 호출은 실패하지 않습니다",
+}, async (context) => {
+  const { learner } = context;
+  const { conn, peer } = await link(context);
+  await learner.faults({ api: ["write"], times: 1, error: "BrokenPipe" });
+  const expected = {
+    en: "Deno.errors.BrokenPipe surfaces",
+    ko: "Deno.errors.BrokenPipe 오류가 전달됨",
+  };
+  const [failed, second] = await learner.asleep(() => [
+    learner.throws("writeAll", [conn, bytes("lost")], {
+      expected,
+      mistake: "write-error-hidden",
+    }),
+    learner.call("writeAll", [conn, bytes("next")], { mistake: "queue-broken" }),
+  ]);
+  await Promise.all([failed, second]);
+  await peer.expect(bytes("next"), "queue-broken");
 }, { catches: ["write-error-hidden", "queue-broken"], unhandled: "queue-broken" });
 
 // --- task 2 ---
@@ -233,6 +283,16 @@ task(2, {
   expectBytes(bytesOf(await read, "readExactly()"), data, "one-read-one-message");
 }, { catches: ["one-read-one-message"] });
 
+/** Only echo() may close. */
+async function expectOpen({ learner }: TestContext, conn: Remote): Promise<void> {
+  expectThat(
+    await learner.isOpen(conn),
+    { en: "the connection stays open", ko: "연결은 열린 채로 있음" },
+    { en: "it was closed", ko: "닫혔습니다" },
+    "closed-for-the-caller",
+  );
+}
+
 function endText(came: number, wanted: number): Text {
   return {
     en: `Deno.errors.UnexpectedEof that tells ${came} of ${wanted} bytes`,
@@ -247,7 +307,13 @@ function expectUnexpectedEnd(error: WireError, came: number, wanted: number): vo
   const numbers: string[] = error.message.match(/\d+/g) ?? [];
   const tells = numbers.includes(`${came}`) ||
     (came === 0 && /\b(no|none|nothing|any)\b/i.test(error.message));
-  expectThat(tells, expected, showError(error), "eof-without-count");
+  const swapped = new RegExp(`\\b${wanted}( of |/)${came}\\b`).test(error.message);
+  expectThat(
+    tells && numbers.includes(`${wanted}`) && !swapped,
+    expected,
+    showError(error),
+    "eof-without-count",
+  );
 }
 
 task(2, {
@@ -266,8 +332,11 @@ task(2, {
       "eof-loops",
     );
     expectUnexpectedEnd(error, came, 5);
+    await expectOpen(context, conn);
   }
-}, { catches: ["early-end-accepted", "eof-loops", "eof-without-count"] });
+}, {
+  catches: ["early-end-accepted", "eof-loops", "eof-without-count", "closed-for-the-caller"],
+});
 
 task(2, {
   en: "readExactly() of no bytes is done at once",
@@ -291,7 +360,30 @@ task(2, {
   await learner.call("readExactly", [conn, 5]);
   const kept = first instanceof Remote ? await learner.value(first) : first;
   expectBytes(bytesOf(kept, "readExactly()"), bytes("first"), "shared-buffer");
+  // Nor does a pool that comes round again some calls later.
+  for (let i = 0; i < 20; i++) {
+    await peer.send(new Uint8Array(5_000));
+    await learner.call("readExactly", [conn, 5_000]);
+  }
+  const later = first instanceof Remote ? await learner.value(first) : first;
+  expectBytes(bytesOf(later, "readExactly()"), bytes("first"), "shared-buffer");
 }, { catches: ["shared-buffer"] });
+
+task(2, {
+  en: "readExactly() on two connections at the same time gives each its own bytes",
+  ko: "readExactly()는 두 연결에서 동시에 불려도 각자의 바이트를 줍니다",
+}, async (context) => {
+  const { learner } = context;
+  const [a, b] = [await link(context), await link(context)];
+  await a.peer.send(bytes("he"));
+  const first = learner.call("readExactly", [a.conn, 5]);
+  await learner.waitsIn("read", first);
+  await b.peer.send(bytes("world"));
+  const mistake = "shared-between-connections";
+  await readExactly(context, b.conn, bytes("world"), { mistake });
+  await a.peer.send(bytes("llo"));
+  expectBytes(bytesOf(await first, "readExactly()"), bytes("hello"), mistake);
+}, { catches: ["shared-between-connections"] });
 
 // --- task 3 ---
 
@@ -346,6 +438,16 @@ task(3, {
   const mistake = prefixMistake(received, payload.length) ?? "subarray-offset";
   expectBytes(received, concat(Uint8Array.of(0, 0, 0, 13), payload), mistake);
 }, { catches: ["subarray-offset"] });
+
+task(3, {
+  en: "encodeFrame() gives a frame that a later call does not change",
+  ko: "encodeFrame()이 준 프레임은 다음 호출로 바뀌지 않습니다",
+}, async ({ learner }) => {
+  const first = await learner.callSync("encodeFrame", [bytes("first")], { hold: true });
+  await learner.callSync("encodeFrame", [bytes("other")]);
+  const kept = first instanceof Remote ? await learner.value(first) : first;
+  expectBytes(bytesOf(kept, "encodeFrame()"), frame(bytes("first")), "shared-buffer");
+}, { catches: ["shared-buffer"] });
 
 /** Calls readFrame() and expects that payload, or null for the end. */
 async function readFrame(
@@ -461,13 +563,44 @@ task(3, {
   en: "readFrame() takes a frame of exactly the limit",
   ko: "readFrame()은 한도와 똑같은 길이의 프레임을 받습니다",
 }, async (context) => {
+  const { learner } = context;
   const { conn, peer } = await link(context);
   await peer.send(frame(bytes("0123456789")));
   await readFrame(context, conn, bytes("0123456789"), {
     maxBytes: 10,
     mistake: "limit-off-by-one",
   });
+  // A limit of 0 is a limit, too.
+  const mistake = "limit-off-by-one";
+  await peer.send(concat(frame(bytes("")), frame(bytes("x"))));
+  await readFrame(context, conn, bytes(""), { maxBytes: 0, mistake });
+  const expected: Text = {
+    en: "RangeError, since 1 is more than the limit of 0",
+    ko: "1은 한도 0보다 크므로 RangeError",
+  };
+  const error = await learner.throws("readFrame", [conn, 0], { expected, mistake });
+  expectErrorClass(error, "RangeError", expected, mistake);
 }, { catches: ["limit-off-by-one"] });
+
+task(3, {
+  en: "readFrame() on two connections at the same time gives each its own frame",
+  ko: "readFrame()은 두 연결에서 동시에 불려도 각자의 프레임을 줍니다",
+}, async (context) => {
+  const { learner, random } = context;
+  const mistake = "shared-between-connections";
+  const [a, b] = [await link(context), await link(context)];
+  const [short, long] = [frame(bytes("hello")), random.bytes(70_000)];
+  await a.peer.send(short.subarray(0, 2));
+  const first = learner.call("readFrame", [a.conn, 100_000], { mistake });
+  await learner.waitsIn("read", first);
+  const sent = b.peer.send(frame(long));
+  await readFrame(context, b.conn, long, { maxBytes: 100_000, mistake });
+  await sent;
+  await a.peer.send(short.subarray(2));
+  const expected = same(escapeBytes(bytes("hello")));
+  const value = await context.step(expected, () => first, mistake);
+  expectBytes(bytesOf(value, "readFrame()", mistake), bytes("hello"), mistake);
+}, { catches: ["shared-between-connections"] });
 
 task(3, {
   en: "readFrame() refuses a longer frame before it takes memory for it",
@@ -499,8 +632,9 @@ task(3, {
       const plain = { ...error, message: error.message.replaceAll(/(?<=\d)[,_](?=\d)/g, "") };
       expectMessage(plain, `${number}`, expected, mistake);
     }
+    await expectOpen(context, conn);
   }
-}, { catches: ["giant-length-allocated", "signed-length"] });
+}, { catches: ["giant-length-allocated", "signed-length", "closed-for-the-caller"] });
 
 // --- task 4 ---
 
@@ -583,6 +717,10 @@ task(4, {
     },
   });
   await expectLines(context, "", [], { mistake: "extra-empty-line" });
+  // The end may come within a character, too.
+  const broken = concat(bytes("one\ntw"), Uint8Array.of(0xec, 0x95));
+  await expectLines(context, broken, ["one", "tw\ufffd"], { mistake: "last-line-lost" });
+  await expectLines(context, Uint8Array.of(0xec), ["\ufffd"], { mistake: "last-line-lost" });
 }, { catches: ["last-line-lost", "empty-lines-skipped", "extra-empty-line"] });
 
 task(4, {
@@ -598,11 +736,43 @@ task(4, {
         const all = received.join("|");
         if (all.includes("\ufffd")) return "utf8-per-chunk";
         if (all.includes("\r")) return "crlf-split";
+        // As many lines, with other bytes in them: what was kept was overwritten.
+        if (received.length === expected.length) return "shared-buffer";
         return received.length > expected.length ? "line-per-read" : "leftover-dropped";
       },
     });
   }
-}, { catches: ["utf8-per-chunk", "crlf-split", "line-per-read", "leftover-dropped"] });
+}, {
+  catches: ["utf8-per-chunk", "crlf-split", "line-per-read", "leftover-dropped", "shared-buffer"],
+});
+
+task(4, {
+  en: "readLines() on two connections by turns gives each its own lines",
+  ko: "readLines()는 두 연결에서 번갈아 불려도 각자의 줄을 줍니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const [a, b] = [await link(context), await link(context)];
+  const [fromA, fromB] = [await lines(context, a.conn), await lines(context, b.conn)];
+  await a.peer.send(bytes("one\ntwo\nthr"));
+  await b.peer.send(bytes("1\nanother\n..."));
+  const mistake = "shared-between-connections";
+  for (const [iterator, line] of [[fromA, "one"], [fromB, "1"], [fromA, "two"]] as const) {
+    const expected = same(showValue(line));
+    const { value } = await step(expected, () => learner.next(iterator), mistake);
+    expectEqual(value as string, line, { mistake });
+  }
+  for (const { peer } of [a, b]) {
+    await peer.send(bytes("ee\n"));
+    await peer.closeWrite();
+  }
+  for (const [iterator, rest] of [[fromA, ["three"]], [fromB, ["another", "...ee"]]] as const) {
+    const wanted = same(showLines([...rest]));
+    const received = await learner.collect(iterator, { expected: wanted, most: 10 });
+    if (received.join("\n") !== rest.join("\n")) {
+      fail({ expected: wanted, received: showLines(received), mistake });
+    }
+  }
+}, { catches: ["shared-between-connections"] });
 
 task(4, {
   en: "readLines() gives a line as soon as its newline is there",
@@ -626,6 +796,7 @@ task(4, {
 }, async (context) => {
   await expectLines(context, "\ufeffhead\n", ["\ufeffhead"], { mistake: "bom-lost" });
   await expectLines(context, "a\rb\r\r\nc\n", ["a\rb\r", "c"], { mistake: "cr-inside-lost" });
+  await expectLines(context, "a\nb\r", ["a", "b\r"], { mistake: "cr-inside-lost" });
   const broken = concat(bytes("x"), Uint8Array.of(0xff), bytes("y\nz\n"));
   await expectLines(context, broken, ["x\ufffdy", "z"], { mistake: "invalid-utf8-throws" });
 }, { catches: ["bom-lost", "cr-inside-lost", "invalid-utf8-throws"] });
@@ -745,6 +916,35 @@ task(5, {
   }
 }, { catches: ["short-write", "text-for-bytes", "characters-counted", "whole-buffer-echoed"] });
 
+task(5, {
+  en: "echo() of two connections at the same time does not mix them",
+  ko: "echo()는 두 연결을 동시에 맡아도 섞지 않습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  await learner.limit({ writeBytes: 1 });
+  const links = [await link(context), await link(context)];
+  const counted = links.map(({ conn }) => learner.call("echo", [conn]));
+  const texts = ["A", "B"].map((letter) => bytes(letter.repeat(40)));
+  await learner.asleep(async () => {
+    for (const [i, { peer }] of links.entries()) {
+      await peer.send(texts[i]!);
+      await peer.closeWrite();
+    }
+  });
+  const mistake = "shared-between-connections";
+  for (const [i, { peer }] of links.entries()) {
+    const text = texts[i]!;
+    const received = await step(
+      same(escapeBytes(text)),
+      () => peer.receive(text.length),
+      mistake,
+    );
+    // That not all bytes were taken is told by another test.
+    if (received.length === text.length) expectBytes(received, text, mistake);
+    await counted[i];
+  }
+}, { catches: ["shared-between-connections"] });
+
 /** More than the kernel keeps for both ends of a connection whose reader does not read. */
 const LARGE_BYTES = 24 * MIB;
 /** What a program may hold of a stream that passes through: what is read and not yet written. */
@@ -801,20 +1001,24 @@ task(5, {
   en: "echo() closes the connection also when it fails",
   ko: "echo()는 연결이 실패해도 연결을 닫습니다",
 }, async (context) => {
-  const { learner, step } = context;
-  const { conn, peer } = await link(context);
-  await learner.faults({ api: ["read"], times: 1, error: "ConnectionReset" });
-  await peer.send(bytes("lost"));
-  const expected = {
-    en: "Deno.errors.ConnectionReset surfaces",
-    ko: "Deno.errors.ConnectionReset 오류가 전달됨",
-  };
-  await learner.throws("echo", [conn], { expected });
-  await step(
-    { en: "the connection is closed", ko: "연결이 닫힘" },
-    () => peer.expectEnd(PEER_SEES_END),
-    "echo-not-closed",
-  );
+  const { learner } = context;
+  const failures = [["read", "ConnectionReset"], ["write", "BrokenPipe"]] as const;
+  for (const [api, name] of failures) {
+    const { conn, peer } = await link(context);
+    await learner.faults({ api: [api], times: 1, error: name });
+    await peer.send(bytes("lost"));
+    const expected = {
+      en: `Deno.errors.${name} surfaces`,
+      ko: `Deno.errors.${name} 오류가 전달됨`,
+    };
+    await learner.throws("echo", [conn], { expected });
+    expectThat(
+      !await learner.isOpen(conn),
+      { en: `the connection is closed when ${api}() fails`, ko: `${api}()가 실패해도 연결이 닫힘` },
+      { en: "it is still open", ko: "아직 열려 있습니다" },
+      "echo-not-closed",
+    );
+  }
 }, { catches: ["echo-not-closed"] });
 
 // --- task 6 ---
@@ -880,6 +1084,22 @@ task(6, {
   }
 }, { catches: ["empty-datagram-ignored", "udp-truncated"] });
 
+task(6, {
+  en: "udpEcho() resolves when the socket is closed",
+  ko: "udpEcho()는 소켓이 닫히면 이행됩니다",
+}, async (context) => {
+  const { learner, peers, step } = context;
+  const socket = await learner.datagram();
+  const mistake = "end-is-error";
+  const echoing = learner.call("udpEcho", [socket], { mistake });
+  const peer = peers.udp();
+  await peer.send(bytes("one"), socket.addr);
+  await expectDatagram(context, peer, bytes("one"), { mistake: "echoes-once" });
+  await learner.waitsIn("receive", echoing);
+  await learner.close(socket);
+  await step({ en: "udpEcho() resolves", ko: "udpEcho()가 이행됨" }, () => echoing, mistake);
+}, { catches: ["echoes-once", "end-is-error"] });
+
 /** A request: two bytes of number, then a text. */
 function numbered(number: number, text: string): Uint8Array {
   return concat(Uint8Array.of(number >> 8, number & 255), bytes(text));
@@ -898,8 +1118,9 @@ class Exchange {
     readonly server: PeerSocket,
   ) {}
 
-  static async start(context: TestContext): Promise<Exchange> {
-    return new Exchange(context, await context.learner.datagram(), context.peers.udp());
+  static async start(context: TestContext, hostname = "127.0.0.1"): Promise<Exchange> {
+    const socket = await context.learner.datagram(hostname);
+    return new Exchange(context, socket, context.peers.udp(hostname));
   }
 
   #args(payload: Uint8Array, { timeoutMs = LONG_MS, attempts = 3 }: Asking): unknown[] {
@@ -910,6 +1131,11 @@ class Exchange {
   /** Starts a request. */
   ask(payload: Uint8Array, options: Asking = {}): Promise<unknown> {
     return this.context.learner.call("udpRequest", this.#args(payload, options), options);
+  }
+
+  /** Starts a request that has to fail. */
+  fails(payload: Uint8Array, options: Asking & { expected: Text }): Promise<WireError> {
+    return this.context.learner.throws("udpRequest", this.#args(payload, options), options);
   }
 
   /** Makes a request that nobody answers, and gives its error. */
@@ -930,7 +1156,7 @@ class Exchange {
       hang,
     );
     expectErrorClass(error, "TimedOut", expected, mistake);
-    expectMessage(error, `${this.server.addr.port}`, expected, mistake);
+    expectMessage(error, address, expected, mistake);
   }
 
   /** The server receives the request. */
@@ -999,6 +1225,81 @@ task(6, {
     await exchange.expectNoTimer();
   }
 }, { catches: ["attempts-at-once", "timer-left", "udp-truncated"] });
+
+task(6, {
+  en:
+    "udpRequest() gives an answer that has only its number, and that a later call does not change",
+  ko: "udpRequest()는 번호뿐인 응답도 주고, 준 응답은 다음 호출로 바뀌지 않습니다",
+}, async (context) => {
+  const { learner } = context;
+  const exchange = await Exchange.start(context);
+  const answers: unknown[] = [];
+  for (const [number, text] of [[5, ""], [6, "longer"]] as const) {
+    const request = numbered(number, "?");
+    const asked = exchange.ask(request, { hold: true });
+    await exchange.receive(request);
+    await exchange.reply(numbered(number, text));
+    const expected = same(escapeBytes(numbered(number, text)));
+    answers.push(await context.step(expected, () => asked, "empty-datagram-ignored"));
+  }
+  const [first] = answers;
+  const kept = first instanceof Remote ? await learner.value(first) : first;
+  expectBytes(bytesOf(kept, "udpRequest()"), numbered(5, ""), "shared-buffer");
+}, { catches: ["empty-datagram-ignored", "shared-buffer"] });
+
+task(6, {
+  en: "udpRequest() rejects when the socket is closed, and leaves no timer",
+  ko: "udpRequest()는 소켓이 닫히면 거부되고, 타이머를 남기지 않습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const exchange = await Exchange.start(context);
+  const request = numbered(8, "closing");
+  const expected = { en: "udpRequest() rejects", ko: "udpRequest()가 거부됨" };
+  const rejected = exchange.fails(request, { expected, attempts: 1 });
+  await exchange.receive(request);
+  await learner.waitsIn("receive", rejected);
+  await learner.close(exchange.socket);
+  await step(expected, () => rejected, "timer-left");
+  await exchange.expectNoTimer();
+}, { catches: ["timer-left"] });
+
+task(6, {
+  en: "udpRequest() waits for the answer to its last attempt, too",
+  ko: "udpRequest()는 마지막 시도의 응답도 기다립니다",
+}, async (context) => {
+  const exchange = await Exchange.start(context);
+  const request = numbered(11, "last");
+  // Long for an answer on this computer, also when it is busy.
+  const asked = exchange.ask(request, {
+    timeoutMs: 10 * SHORT_MS,
+    attempts: 2,
+    mistakeIf: ["TimedOut", "no-retry"],
+  });
+  context.peers.note("lose", "one request");
+  for (let i = 0; i < 2; i++) await exchange.receive(request);
+  await new Promise((resolve) => setTimeout(resolve, SHORT_MS));
+  await exchange.reply(numbered(11, "at last"));
+  await exchange.expectAnswer(asked, numbered(11, "at last"), "no-retry");
+}, { catches: ["no-retry"], waitsMs: 11 * SHORT_MS });
+
+task(6, {
+  en: "udpRequest() names an IPv6 address in brackets, and one socket waits for no other",
+  ko: "udpRequest()는 IPv6 주소를 대괄호로 적고, 한 소켓이 다른 소켓을 기다리지 않습니다",
+}, async (context) => {
+  const options = { timeoutMs: SHORT_MS, attempts: 1 };
+  const silent = await Exchange.start(context, hasIpv6 ? "::1" : "127.0.0.1");
+  await silent.askInVain(numbered(12, "silence"), options, "wrong-timeout-error");
+  // Its receive() still waits. That is nothing to another socket.
+  const exchange = await Exchange.start(context);
+  const request = numbered(13, "and here?");
+  const asked = exchange.ask(request);
+  await exchange.receive(request);
+  await exchange.reply(numbered(13, "here"));
+  await exchange.expectAnswer(asked, numbered(13, "here"), "shared-between-connections");
+}, {
+  catches: ["wrong-timeout-error", "shared-between-connections"],
+  waitsMs: SHORT_MS,
+});
 
 task(6, {
   en: "udpRequest() repeats the request when it is lost",

@@ -414,6 +414,55 @@ task(2, {
   await expectClosed(learner, conn, "connection-leaked");
 }, { catches: ["reset-taken-for-end", "answers-too-early", "connection-leaked"] });
 
+task(2, {
+  en: "answerAfterEnd() on two connections at the same time keeps their requests apart",
+  ko: "answerAfterEnd()는 두 연결을 동시에 맡아도 요청을 섞지 않습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const mistake = "shared-between-connections";
+  const [a, b] = [await link(context), await link(context)];
+  const makeReply = [await learner.callback(), await learner.callback()] as const;
+  const answered = [a, b].map(({ conn }, i) =>
+    learner.call("answerAfterEnd", [conn, makeReply[i]!.remote])
+  );
+  await learner.limit({ readBytes: 3 });
+  await learner.asleep(async () => {
+    for (const [{ peer }, text] of [[a, "from A"], [b, "from B"]] as const) {
+      await peer.send(bytes(text));
+      await peer.closeWrite();
+    }
+  });
+  for (const [i, text] of ["from A", "from B"].entries()) {
+    const { call, args } = await step(ASKED_ONCE, () => makeReply[i]!.next(), mistake);
+    expectBytes(bytesOf(args[0], "the argument of makeReply()"), bytes(text), mistake);
+    await makeReply[i]!.settle(call, { value: bytes("ok") });
+  }
+  await Promise.all(answered);
+}, { catches: ["shared-between-connections"] });
+
+task(2, {
+  en: "answerAfterEnd() tells that the reply could not be sent",
+  ko: "answerAfterEnd()는 응답을 보내지 못했음을 알립니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const mistake = "write-error-hidden";
+  const { conn, peer } = await link(context);
+  const makeReply = await learner.callback();
+  await learner.limit({ writeBytes: 3 });
+  await learner.faults({ api: ["write"], skip: 1, times: 1, error: "BrokenPipe" });
+  const expected: Text = {
+    en: "an error surfaces, since write() has failed",
+    ko: "write()가 실패했으므로 오류가 전달됨",
+  };
+  const failed = learner.throws("answerAfterEnd", [conn, makeReply.remote], { expected, mistake });
+  await peer.closeWrite();
+  const { call } = await step(ASKED_ONCE, () => makeReply.next());
+  await makeReply.settle(call, { value: bytes("a reply in two writes") });
+  // Which error it is depends on what stands between the caller and write().
+  await step(expected, () => failed);
+  await expectClosed(learner, conn, "connection-leaked");
+}, { catches: ["write-error-hidden", "connection-leaked"], unhandled: "write-error-hidden" });
+
 // --- task 3 ---
 
 /** A server of the learner's, its handler's calls in the hands of the test. */
@@ -481,7 +530,9 @@ class Serving {
           en: `called with ${showValue(args[0])}`,
           ko: `호출 인자: ${showValue(args[0])}`,
         },
-        mistake: "line-per-read",
+        // Whose line it is, and what becomes of its ends, are asked by name.
+        mistake: ["line-changed", "shared-between-connections"].find((id) => id === mistake) ??
+          "line-per-read",
       });
     }
     return call;
@@ -699,6 +750,57 @@ task(3, {
   await first.expectStopped(stopping[0], "waits-whole-grace");
   await second.expectStopped(stopping[1], "waits-whole-grace");
 }, { catches: ["waits-whole-grace", "accepts-after-stop", "timer-left", "stop-resolves-early"] });
+
+task(3, {
+  en: "startServer() twice makes two servers that share nothing, and neither do their clients",
+  ko:
+    "startServer()를 두 번 부르면 서로 아무것도 나누지 않는 서버가 둘이고, 클라이언트도 그렇습니다",
+}, async (context) => {
+  const mistake = "shared-between-connections";
+  const [first, second] = [await Serving.start(context), await Serving.start(context)];
+  const half = await second.connect("A");
+  const other = await second.connected("B", mistake);
+  // The first half of a character, and meanwhile a line of somebody else.
+  const [line, read] = [bytes("한 글자\n"), total(context.learner, "read")];
+  await half.peer.send(line.subarray(0, 2));
+  await until(context.learner, () => total(context.learner, "read") > read, new Promise(() => {}));
+  await other.exchange("in between", mistake);
+  await half.peer.send(line.subarray(2));
+  await half.answer(await second.asked("한 글자", mistake), "yes", mistake);
+  const stopping = await first.stop(LONG_MS);
+  await context.step(STOPS, () => stopping.ended, mistake);
+  await other.expectOpen(mistake);
+  await other.exchange("still there?", mistake);
+  await second.expectStopped(await second.stop(LONG_MS), "idle-waits-for-grace");
+}, { catches: ["shared-between-connections"] });
+
+task(3, {
+  en: "startServer() changes nothing in a line, replies also with nothing, and to no half line",
+  ko: "startServer()는 줄을 바꾸지 않고, 빈 응답도 보내며, 끝나지 않은 줄에는 응답하지 않습니다",
+}, async (context) => {
+  const { learner } = context;
+  const serving = await Serving.start(context);
+  const client = await serving.connect("A");
+  await client.exchange("  spaces \t of its own\r ", "line-changed");
+  await client.answer(await client.ask("say nothing"), "", "empty-reply-skipped");
+  const before = countOf(learner, "callback");
+  await client.peer.send(bytes("half a li"));
+  await client.peer.closeWrite();
+  // Whoever takes it for a request calls the handler; whoever does not hangs up.
+  const ended = client.expectEnd("half-line-answered");
+  await until(learner, () => countOf(learner, "callback") > before, ended);
+  expectThat(
+    countOf(learner, "callback") === before,
+    {
+      en: "no request is made of a line without its LF",
+      ko: "LF가 없는 줄은 요청이 아님",
+    },
+    { en: "handle() was called with it", ko: "그 줄로 handle()이 호출되었습니다" },
+    "half-line-answered",
+  );
+  await ended;
+  await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
+}, { catches: ["line-changed", "empty-reply-skipped", "half-line-answered"] });
 
 task(3, {
   en: "startServer() answers each line, however it is cut",
@@ -986,6 +1088,19 @@ task(3, {
   waitsMs: SHORT_MS,
 });
 
+task(3, {
+  en: "stop(0) waits for nothing",
+  ko: "stop(0)은 아무것도 기다리지 않습니다",
+}, async (context) => {
+  const mistake = "grace-ignored";
+  const serving = await Serving.start(context);
+  const hanging = await serving.connect("A");
+  const call = await hanging.ask("takes for ever");
+  await serving.expectStopped(await serving.stop(0), mistake);
+  await hanging.expectEnd(mistake);
+  await serving.handle.settle(call, { value: "too late" });
+}, { catches: ["grace-ignored"], unhandled: "gone-client-ends-server" });
+
 // --- task 4 ---
 
 /** Two connections of the learner's with relay() between them. */
@@ -1139,9 +1254,12 @@ task(4, {
   const relayed = await startRelay(context);
   const [pa, pb] = [relayed.a.peer, relayed.b.peer];
   const [up, down] = [random.bytes(40), random.bytes(60)];
-  await pa.send(up);
-  await pb.send(down);
-  await Promise.all([pa.closeWrite(), pb.closeWrite()]);
+  // Both directions have something to read at once.
+  await learner.asleep(async () => {
+    await pa.send(up);
+    await pb.send(down);
+    await Promise.all([pa.closeWrite(), pb.closeWrite()]);
+  });
   for (const [peer, data] of [[pb, up], [pa, down]] as const) {
     const received = await step(
       { en: "all bytes and the end arrive", ko: "모든 바이트와 끝이 도착함" },
@@ -1151,10 +1269,58 @@ task(4, {
     await learner.rest();
     const isPart = received.length < data.length &&
       received.every((byte, i) => byte === data[i]);
-    expectBytes(received, data, isPart ? closedTooEarly(learner) : "short-write");
+    const isMixed = received.length === data.length;
+    const mistake = isMixed ? "shared-between-connections" : "short-write";
+    expectBytes(received, data, isPart ? closedTooEarly(learner) : mistake);
   }
   await expectCounts(context, relayed, up.length, down.length);
-}, { catches: ["short-write", "closes-at-first-end", "streams-close-connection"] });
+}, {
+  catches: [
+    "short-write",
+    "closes-at-first-end",
+    "streams-close-connection",
+    "shared-between-connections",
+  ],
+});
+
+/** More than the kernel keeps for both ends of two connections whose reader does not read. */
+const LARGE_BYTES = 24 * MIB;
+/** What a relay may hold of a stream that passes through. */
+const FLAT_BYTES = 6 * MIB;
+
+task(4, {
+  en: "relay() reads no faster than it can write",
+  ko: "relay()는 쓸 수 있는 것보다 빨리 읽지 않습니다",
+}, async (context) => {
+  const { learner, random, step } = context;
+  const data = new Pattern(random.integer(1, 1_000_000), LARGE_BYTES).bytes;
+  const relayed = await startRelay(context);
+  const before = await learner.memoryInUse();
+  const sent = relayed.a.peer.send(data);
+  sent.catch(() => {});
+  await learner.stopsReading(relayed.a.conn, relayed.ended);
+  expectThat(
+    await learner.memoryInUse() - before < FLAT_BYTES,
+    {
+      en: "nothing is collected in memory while b does not read",
+      ko: "b가 읽지 않는 동안 메모리에 모으지 않음",
+    },
+    {
+      en: `more than ${FLAT_BYTES / MIB} MiB are held that were not there before`,
+      ko: `전에 없던 메모리를 ${FLAT_BYTES / MIB} MiB 넘게 잡고 있습니다`,
+    },
+    "relay-unbounded",
+  );
+  const received = await step(
+    { en: "all bytes arrive", ko: "모든 바이트가 도착함" },
+    () => relayed.b.peer.receive(LARGE_BYTES),
+    "short-write",
+  );
+  expectBytes(received, data, "short-write");
+  await sent;
+  await Promise.all([relayed.a.peer.closeWrite(), relayed.b.peer.closeWrite()]);
+  await expectCounts(context, relayed, LARGE_BYTES, 0);
+}, { catches: ["relay-unbounded", "short-write"], deadlineMs: 5_000 });
 
 for (const gone of ["a", "b"] as const) {
   task(4, {
@@ -1431,6 +1597,41 @@ task(5, {
     ko: "조각을 만드는 쪽이 실패하면 연결이 닫힘",
   });
   await peer.expect(bytes("a chunk"));
+}, { catches: ["every-error-is-gone", "connection-leaked"] });
+
+for (const name of ["ConnectionAborted", "NotConnected"] as const) {
+  task(5, {
+    en: `sendUntilGone() takes ${name} for a peer that has left, too`,
+    ko: `sendUntilGone()은 ${name}도 상대가 떠난 것으로 봅니다`,
+  }, async (context) => {
+    const { learner } = context;
+    const { conn } = await link(context);
+    await learner.faults({ api: ["write"], times: 1, error: name });
+    const ended = learner.call("sendUntilGone", [conn, [bytes("one"), bytes("two")]], {
+      mistakeOf: () => "gone-is-a-crash",
+    });
+    await expectResult(context, { conn, ended, reason: "gone" });
+  }, { catches: ["gone-is-a-crash"] });
+}
+
+task(5, {
+  en: "sendUntilGone() lets any other error of a write through, and closes",
+  ko: "sendUntilGone()은 쓸 때의 다른 오류를 전달하고 닫습니다",
+}, async (context) => {
+  const { learner } = context;
+  const { conn } = await link(context);
+  const mistake = "every-error-is-gone";
+  const expected: Text = {
+    en: "Deno.errors.PermissionDenied surfaces: the peer has not left",
+    ko: "Deno.errors.PermissionDenied 오류가 전달됨: 상대가 떠난 것이 아님",
+  };
+  await learner.faults({ api: ["write"], times: 1, error: "PermissionDenied" });
+  const error = await learner.throws("sendUntilGone", [conn, [bytes("one")]], {
+    expected,
+    mistake,
+  });
+  expectErrorClass(error, "PermissionDenied", expected, mistake);
+  await expectClosed(learner, conn, "connection-leaked");
 }, { catches: ["every-error-is-gone", "connection-leaked"] });
 
 // --- task 6 ---

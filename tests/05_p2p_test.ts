@@ -658,6 +658,64 @@ task(1, {
   await bob.close();
 }, { catches: ["waits-to-read-first", "ephemeral-identity"] });
 
+task(1, {
+  en: "a hello with the longest id there may be is fine",
+  ko: "허용되는 가장 긴 id의 hello도 받아들입니다",
+}, async (context) => {
+  const mistake = "good-hello-refused";
+  const peer = await createPeer(context, { id: "alice" });
+  // 64 characters, and many more bytes.
+  const { node } = await linkedNode(context, peer, "한".repeat(64), {}, mistake);
+  await peer.expectPeers([node.entry], mistake);
+  await peer.close();
+}, { catches: ["good-hello-refused"] });
+
+task(1, {
+  en: "connect() rejects when the other side refuses, also after its hello",
+  ko: "상대가 hello 뒤에 거절해도 connect()는 실패합니다",
+}, async (context) => {
+  const mistake = "refusal-unheard";
+  const peer = await createPeer(context, { id: "alice" });
+  const node = new ScriptedNode(context, "mia", { greets: false });
+  const expected: Text = {
+    en: 'connect() rejects: the other side refuses with "id taken"',
+    ko: 'connect()가 실패함: 상대가 "id taken"으로 거절함',
+  };
+  const { hostname, port } = node.addr;
+  const rejected = peer.rejects("connect", [{ hostname, port }], { expected, mistake });
+  rejected.catch(() => {});
+  const link = await node.accept({ en: "connect() connects", ko: "connect()가 연결함" });
+  await link.next("hello");
+  await link.sendHello();
+  await link.send({ type: "refuse", reason: "id taken" });
+  await link.end();
+  await rejected;
+  await peer.expectPeers([], mistake);
+  await peer.close();
+}, { catches: ["refusal-unheard"] });
+
+task(1, {
+  en: "frames that come at the same time on two links are read each by itself",
+  ko: "두 링크에 동시에 오는 프레임은 따로따로 읽습니다",
+}, async (context) => {
+  const mistake = "shared-between-connections";
+  const peer = await createPeer(context, { id: "alice" });
+  const slow = await linkedNode(context, peer, "bob");
+  const quick = await linkedNode(context, peer, "carol");
+  const body = Uint8Array.from(context.random.bytes(70_000));
+  const frame = encodeFrame({ type: "ping" });
+  await slow.link.sendRaw(frame.subarray(0, 2), "half of a length");
+  await peer.learner.rest();
+  quick.link.send({ type: "message" }, body);
+  await peer.message({ from: "carol", body }, mistake);
+  await slow.link.sendRaw(frame.subarray(2), "the rest of it, a ping");
+  await slow.link.next("pong", {
+    expected: { en: "a pong for bob", ko: "bob에게 pong이 도착함" },
+    mistake,
+  });
+  await peer.close();
+}, { catches: ["shared-between-connections"] });
+
 // --- task 2 ---
 
 task(2, {
@@ -844,7 +902,8 @@ function isGivenUp(link: NodeLink): boolean {
   return link.isOver || link.all("refuse").length > 0;
 }
 
-for (const id of ["ann", "zoe"]) {
+// "Zoe" is smaller than "mia", though no dictionary has it so.
+for (const id of ["ann", "zoe", "Zoe"]) {
   for (const first of ["theirs", "ours"] as const) {
     const isSmaller = id < "mia";
     const [orderEn, orderKo] = first === "theirs"
@@ -1110,7 +1169,19 @@ task(4, {
   const carol = await linkedNode(context, peer, "carol");
   const stranger = new ScriptedNode(context, "dave");
   const bob = new ScriptedNode(context, "bob");
-  const knows = [peer.entry, carol.node.entry, bob.entry, stranger.entry, stranger.entry];
+  const knows = [
+    peer.entry,
+    carol.node.entry,
+    bob.entry,
+    stranger.entry,
+    stranger.entry,
+    // Known by their addresses, under other names.
+    { ...carol.node.entry, id: "carla" },
+    { ...peer.entry, id: "alicia" },
+  ];
+  await peer.connect(carol.node.addr, "carol", "dials-known-peers");
+  const gina = new ScriptedNode(context, "gina");
+  await Promise.all([1, 2].map(() => peer.connect(gina.addr, "gina", "dials-known-peers")));
   const tellers = [bob, new ScriptedNode(context, "erin"), new ScriptedNode(context, "frank")];
   await learner.asleep(async () => {
     for (const node of tellers) {
@@ -1123,7 +1194,7 @@ task(4, {
     "no-discovery",
   );
   await isLinked(found);
-  const all = [carol.node, stranger, ...tellers].map(({ entry }) => entry);
+  const all = [carol.node, gina, stranger, ...tellers].map(({ entry }) => entry);
   await peer.expectPeers(all, wrongPort(all));
   await learner.rest();
   const known: [who: string, at: Endpoint, times: number][] = [
@@ -1131,6 +1202,7 @@ task(4, {
     ["carol", carol.node.addr, 0],
     ["bob", bob.addr, 0],
     ["dave", stranger.addr, 1],
+    ["gina", gina.addr, 1],
   ];
   for (const [who, at, times] of known) {
     const dials = dialsOf(learner, at);
@@ -1420,6 +1492,21 @@ task(5, {
   unhandled: "one-loss-ends-all",
   deadlineMs: 3_000,
 });
+
+task(5, {
+  en: "a peer that reads may be sent more than 32 MiB, one after the other",
+  ko: "읽는 피어에게는 32 MiB보다 많은 것도 차례로 보낼 수 있습니다",
+}, async (context) => {
+  const mistake = "queue-only-grows";
+  const peer = await createPeer(context, { id: "alice" });
+  const { node, link } = await linkedNode(context, peer, "bob");
+  for (let i = 0; i < 5; i++) {
+    await peer.send("bob", new Pattern(i + 1, 8 * MIB), mistake);
+    await link.next("message", { expected: { en: "8 MiB", ko: "8 MiB" }, mistake });
+  }
+  await peer.expectPeers([node.entry], mistake);
+  await peer.close();
+}, { catches: ["queue-only-grows"], deadlineMs: 4_000 });
 
 task(5, {
   en: "close() closes the listener and all links, and leaves no timer",
@@ -1729,6 +1816,82 @@ task(6, {
     await peer.close();
   }
 }, { catches: ["bad-source-ends-fetch", "one-source-only"] });
+
+task(6, {
+  en: "fetch() gets empty content, what no peer has whole, and two contents at the same time",
+  ko: "fetch()는 빈 내용도, 아무도 다 갖지 못한 내용도, 두 내용을 동시에도 받습니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const empty = await sharedContent(new Uint8Array(0));
+  const [one, two] = [await randomContent(context, 10), await randomContent(context, 10)];
+  const all = [empty, one, two];
+  const half = (isFirst: boolean): NodeOptions => ({
+    answers: {
+      want: (link, { header: { hash } }) => sendManifest(link, all.find((c) => c.hash === hash)!),
+      get: (link, { header: { hash, index } }) =>
+        (Number(index) < 5) === isFirst
+          ? sendChunk(link, all.find((c) => c.hash === hash)!, Number(index))
+          : link.send({ type: "missing", hash, index }),
+    },
+  });
+  await linkedNode(context, peer, "ann", half(true));
+  await linkedNode(context, peer, "bob", half(false));
+  await peer.fetch(empty, "empty-content-lost");
+  await peer.fetch(one, "bad-source-ends-fetch");
+  await peer.close();
+  const again = await createPeer(context, { id: "alice" });
+  await linkedNode(context, again, "ann", half(true));
+  await linkedNode(context, again, "bob", half(false));
+  await Promise.all([one, two].map((content) => again.fetch(content, "answers-mixed")));
+  await again.close();
+}, { catches: ["empty-content-lost", "bad-source-ends-fetch", "answers-mixed"] });
+
+/** How often a liar may be asked: what was on its way when the first lie was found, and some more. */
+const LIES = 16;
+
+task(6, {
+  en: "who has sent a wrong chunk is asked no more",
+  ko: "잘못된 chunk를 보낸 피어에게는 더 묻지 않습니다",
+}, async (context) => {
+  const mistake = "liar-asked-again";
+  const peer = await createPeer(context, { id: "alice" });
+  const content = await randomContent(context, 40);
+  let asked = 0;
+  await linkedNode(
+    context,
+    peer,
+    "ann",
+    serving(content, {
+      chunk: (link, index) => {
+        asked++;
+        return sendChunk(link, content, index, spoiled(content.chunks[index]!));
+      },
+    }),
+  );
+  await linkedNode(
+    context,
+    peer,
+    "bob",
+    serving(content, {
+      // Slower than the liar.
+      chunk: async (link, index) => {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        await sendChunk(link, content, index);
+      },
+    }),
+  );
+  await peer.fetch(content, "bad-source-ends-fetch");
+  expectThat(
+    asked <= LIES,
+    { en: "ann is asked for a few chunks at most", ko: "ann에게는 chunk를 몇 개만 물음" },
+    {
+      en: `for ${asked} of 40, and each answer was wrong`,
+      ko: `40개 중 ${asked}개를 물었고, 답은 모두 틀렸습니다`,
+    },
+    mistake,
+  );
+  await peer.close();
+}, { catches: ["liar-asked-again", "bad-source-ends-fetch"] });
 
 task(6, {
   en: "fetch() of what nobody has rejects with Deno.errors.NotFound",

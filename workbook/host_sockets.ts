@@ -191,7 +191,9 @@ function meetFault(api: Fault["api"][number], port?: number): void {
 const KERNEL_WORDS: Record<string, [code: string, message: string]> = {
   AddrInUse: ["EADDRINUSE", "Address already in use (os error 98)"],
   BrokenPipe: ["EPIPE", "Broken pipe (os error 32)"],
+  ConnectionAborted: ["ECONNABORTED", "Software caused connection abort (os error 103)"],
   ConnectionReset: ["ECONNRESET", "Connection reset by peer (os error 104)"],
+  NotConnected: ["ENOTCONN", "Transport endpoint is not connected (os error 107)"],
   PermissionDenied: ["EACCES", "Permission denied (os error 13)"],
 };
 
