@@ -1,5 +1,4 @@
 // Tries to go on in a worker thread of Node's, beside what is watched; must get 2 of 2 points.
-// Without the protection it succeeds.
 
 // deno-lint-ignore-file
 try {

@@ -12,8 +12,10 @@ import { bestSandbox } from "../grading/sandbox.ts";
 import {
   courseLessons,
   gradeSubmission,
+  readOwnSuites,
   SANDBOX_LEVELS,
   type SandboxLevel,
+  withOwnTasks,
   zeroResult,
 } from "../grading/submission.ts";
 import { SUITE_ENV } from "../records.ts";
@@ -43,6 +45,7 @@ export async function gradeCommand(args: string[], root: string): Promise<number
     ? wholeNumber(values.get("seed"), "--seed", 0)
     : crypto.getRandomValues(new Uint32Array(1))[0]!;
   const suites = values.has("suite") ? userPath(values.get("suite")!) : undefined;
+  const own = suites === undefined ? undefined : await readOwnSuites(suites, lessons);
   const submission = values.get("name") ?? dir.split("/").at(-1)!;
   const interrupt = new AbortController();
   let ended: number | undefined;
@@ -59,7 +62,7 @@ export async function gradeCommand(args: string[], root: string): Promise<number
   const out = values.has("out")
     ? await ResultFile.create(
       userPath(values.get("out")!),
-      format(zeroResult(head, { lessons, lang }), lang),
+      format(zeroResult(head, { lessons: withOwnTasks(lessons, own), lang }), lang),
     )
     : undefined;
   const sandbox = await bestSandbox();

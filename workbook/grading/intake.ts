@@ -28,13 +28,22 @@ export interface Intake {
   ignored: string[];
 }
 
-/** Reads the exercises of `lessons` from `dir`. Throws a {@linkcode CommandError} if there is no such folder. */
-export async function takeIn(dir: string, lessons: LessonInfo[]): Promise<Intake> {
+/**
+ * Reads the exercises of `lessons` from `dir`. Folders of other lessons, `known` by name, are not worth a word.
+ *
+ * Throws a {@linkcode CommandError} if there is no such folder.
+ */
+export async function takeIn(
+  dir: string,
+  lessons: LessonInfo[],
+  known: string[] = [],
+): Promise<Intake> {
   const intake: Intake = { exercises: new Map(), refused: new Map(), ignored: [] };
   const ignored = new Listing();
   const slugs = new Set(lessons.map(({ slug }) => slug));
   for (const entry of await entriesOf(dir)) {
     if (!slugs.has(entry.name)) {
+      if (known.includes(entry.name) && entry.isDirectory) continue;
       ignored.add(shown(entry.name, entry.isDirectory));
       continue;
     }

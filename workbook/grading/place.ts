@@ -109,7 +109,8 @@ export class Place implements SuitePlace {
         `${root}/deno.json`,
         `${root}/workbook`,
         `${root}/tests/support`,
-        suite,
+        // A teacher's suite may import what lies beside it.
+        suite.startsWith(`${root}/tests/`) ? suite : suite.slice(0, suite.lastIndexOf("/")),
         ...maps,
         ...(this.suiteMap ? [this.suiteMap] : []),
         this.#strangers.importMap,

@@ -16,10 +16,12 @@ import {
   submissionResult,
 } from "./model.ts";
 import { Place } from "./place.ts";
+import { gradeOwn, readOwnSuites } from "./suites.ts";
 import { courseVersion } from "./version.ts";
 
 export type { SandboxLevel, SubmissionResult } from "./model.ts";
 export { SANDBOX_LEVELS, zeroResult } from "./model.ts";
+export { readOwnSuites, withOwnTasks } from "./suites.ts";
 
 /** What is to be graded, and how. */
 export interface SubmissionRequest {
@@ -61,7 +63,7 @@ export async function gradeSubmission(request: SubmissionRequest): Promise<Submi
   const { root, dir, seed, lang, suites, importMap, sandbox, signal, onLesson } = request;
   const begin = performance.now();
   const lessons = request.lessons ?? await courseLessons(root);
-  const { exercises, refused, ignored } = await takeIn(dir, lessons);
+  const { exercises, refused, ignored } = await takeIn(dir, lessons, await lessonSlugs(root));
   const head: ResultHead = {
     course: request.course ?? await courseVersion(root, suites),
     seed,
@@ -69,6 +71,7 @@ export async function gradeSubmission(request: SubmissionRequest): Promise<Submi
     sandbox,
     ignored,
   };
+  const own = suites === undefined ? undefined : await readOwnSuites(suites, lessons);
   const results: LessonResult[] = [];
   const place = await Place.create({ root, level: sandbox, importMap, suites });
   try {
@@ -77,7 +80,7 @@ export async function gradeSubmission(request: SubmissionRequest): Promise<Submi
       await Deno.mkdir(folder);
       const exercise = exercises.get(lesson.slug);
       if (exercise) await Deno.writeFile(`${folder}/exercise.ts`, exercise);
-      const result = await grade({
+      const setting = {
         root,
         lesson,
         target: { path: place.target, label: head.submission },
@@ -86,7 +89,8 @@ export async function gradeSubmission(request: SubmissionRequest): Promise<Submi
         importMap,
         place,
         signal,
-      });
+      };
+      const result = await gradeOwn(await grade(setting), { ...setting, suites: own });
       const why = refused.get(lesson.slug);
       if (why) result.message ??= why[lang];
       results.push(result);

@@ -18,7 +18,7 @@ export async function courseVersion(root: string, suites?: string): Promise<stri
   const files = (await Promise.all([
     ...PARTS.map(([folder, name]) => filesIn(`${root}/${folder}`, name, folder)),
     lessonFiles(`${root}/lessons`),
-    ...(suites ? [filesIn(suites, /\.ts$/, "suites")] : []),
+    ...(suites ? [filesIn(suites, /\.(ts|md)$/, "suites")] : []),
   ])).flat().sort((a, b) => a.label < b.label ? -1 : 1);
   const parts = await Promise.all(files.map(async ({ label, path }) => {
     const text = (await Deno.readTextFile(path)).replaceAll("\r\n", "\n");

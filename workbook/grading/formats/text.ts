@@ -20,7 +20,7 @@ export const text: Format = (result, lang) => {
     return [
       `${title}  ${lesson.score}/${lesson.max_score}`,
       ...(lesson.message ? [`    ${cleanLine(lesson.message)}`] : []),
-      ...lesson.tasks.map((task) => viewTask(task, view)),
+      ...lesson.tasks.map((task) => indented(viewTask(task, view))),
       "",
     ];
   });
@@ -46,3 +46,8 @@ export const text: Format = (result, lang) => {
     "",
   ].join("\n");
 };
+
+/** A task's lines, of which only the first begins at the margin: there nothing of the submission's can stand. */
+function indented(text: string): string {
+  return text.replace(/\n(?=[^\s])/g, "\n    ");
+}
