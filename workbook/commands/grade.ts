@@ -109,7 +109,7 @@ export async function gradeCommand(args: string[], root: string): Promise<number
 }
 
 /** `--require-sandbox` alone asks for the strongest. */
-function withLevel(arg: string): string {
+export function withLevel(arg: string): string {
   return arg === "--require-sandbox" ? `${arg}=${SANDBOX_LEVELS[0]}` : arg;
 }
 
@@ -151,7 +151,8 @@ function readFormat(name = "text"): Format {
   );
 }
 
-function readLevel(name: string | undefined): SandboxLevel | undefined {
+/** The level that is asked for, if it is one. */
+export function readLevel(name: string | undefined): SandboxLevel | undefined {
   if (name === undefined) return undefined;
   const level = SANDBOX_LEVELS.find((level) => level === name);
   if (level) return level;
@@ -165,7 +166,8 @@ function readLevel(name: string | undefined): SandboxLevel | undefined {
   );
 }
 
-function chosenLessons(all: LessonInfo[], given: string[]): LessonInfo[] {
+/** The lessons of the numbers that are given; all where there are none. */
+export function chosenLessons(all: LessonInfo[], given: string[]): LessonInfo[] {
   const numbers = given.map((text) => wholeNumber(text, "--lesson", 1));
   for (const number of numbers) {
     if (all.some((lesson) => lesson.number === number)) continue;
