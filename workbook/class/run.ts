@@ -210,6 +210,8 @@ class Run {
   readonly #info: ClassInfo;
   readonly #students: Map<string, Student>;
   readonly #names = new Map<string, { stub: string; names: KnownNames }>();
+  /** What the variables were that this run changes. */
+  readonly #environment = new Map<string, string | undefined>();
   #temporary = "";
 
   constructor(request: ClassRequest, folder: ResultsFolder, info: ClassInfo) {
@@ -247,6 +249,10 @@ class Run {
 
   /** Removes what is left of this run, and of one before that was killed. */
   async tidy(): Promise<void> {
+    for (const [name, value] of this.#environment) {
+      if (value === undefined) Deno.env.delete(name);
+      else Deno.env.set(name, value);
+    }
     if (this.#temporary) await removeAll(this.#temporary);
     await Deno.remove(this.#folder.temporaryFile).catch(() => {});
   }
@@ -334,8 +340,9 @@ class Run {
     await Deno.mkdir(own, { mode: 0o700 });
     this.#temporary = own;
     // All temporary folders of the gradings are made in it.
-    if (!this.#request.grade) {
-      for (const name of ["TMPDIR", "TMP", "TEMP"]) Deno.env.set(name, own);
+    for (const name of ["TMPDIR", "TMP", "TEMP"]) {
+      this.#environment.set(name, Deno.env.get(name));
+      Deno.env.set(name, own);
     }
   }
 
