@@ -20,6 +20,8 @@ import { csvOf, type Row, verdictOf, writeSqlite } from "./gradebook.ts";
 import { pageOf } from "./page.ts";
 import { findAlike, type Printed } from "./similar.ts";
 
+const DERIVED = { isDerived: true };
+
 /** Writes what belongs to one student. */
 export async function writeStudent(
   folder: ResultsFolder,
@@ -27,8 +29,8 @@ export async function writeStudent(
   { result }: Graded,
   { lang }: ClassInfo,
 ): Promise<void> {
-  await writeWhole(folder.result(key), toJson(verdictOf(result)));
-  await writeWhole(folder.report(key), text(wellFormed(result), lang));
+  await writeWhole(folder.result(key), toJson(verdictOf(result)), DERIVED);
+  await writeWhole(folder.report(key), text(wellFormed(result), lang), DERIVED);
 }
 
 /** Writes everything, from what is graded. Returns how many students that are. */
@@ -52,15 +54,16 @@ export async function writeClass(
   await removeOthers(`${folder.dir}/results`, rows, ".json");
   await removeOthers(`${folder.dir}/reports`, rows, ".txt");
   const alike = findAlike(printed);
-  await writeWhole(`${folder.dir}/gradebook.csv`, csvOf(info, rows));
+  await writeWhole(`${folder.dir}/gradebook.csv`, csvOf(info, rows), DERIVED);
   const draft = `${folder.dir}/run/gradebook.draft`;
   for (const ending of ["", "-journal"]) await Deno.remove(draft + ending).catch(() => {});
   writeSqlite(draft, info, rows);
   await Deno.rename(draft, `${folder.dir}/gradebook.sqlite`);
-  await writeWhole(`${folder.dir}/alike.json`, toJson(alike));
+  await writeWhole(`${folder.dir}/alike.json`, toJson(alike), DERIVED);
   const mistakes = new Map<string, Map<string, MistakeInfo>>();
   for (const slug of info.lessons) mistakes.set(slug, await readMistakes(root, slug));
-  await writeWhole(`${folder.dir}/index.html`, await pageOf({ info, rows, alike, mistakes }));
+  const page = await pageOf({ info, rows, alike, mistakes });
+  await writeWhole(`${folder.dir}/index.html`, page, DERIVED);
   return rows.length;
 }
 

@@ -179,17 +179,24 @@ export function isKey(key: unknown): boolean {
   return typeof key === "string" && /^[\p{L}\p{M}\p{N}_-]+(~[0-9a-f]{10})?$/u.test(key);
 }
 
-/** Writes a file so that it is whole or not there, whenever the program is killed. */
-export async function writeWhole(path: string, content: string | Uint8Array): Promise<void> {
+/**
+ * Writes a file so that it is whole or not there, whenever the program is killed; and, unless it can be made again,
+ * also when the machine loses its power.
+ */
+export async function writeWhole(
+  path: string,
+  content: string,
+  { isDerived = false } = {},
+): Promise<void> {
   const at = path.lastIndexOf("/") + 1;
   // The same name again after a kill: no rest of a file stays for ever.
   const draft = `${path.slice(0, at)}.draft.${await shortHash(path.slice(at))}`;
-  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
+  const bytes = new TextEncoder().encode(content);
   try {
     {
       using file = await Deno.open(draft, { write: true, create: true, truncate: true });
       for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
-      await file.sync();
+      if (!isDerived) await file.sync();
     }
     await Deno.rename(draft, path);
   } catch (error) {
