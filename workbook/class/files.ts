@@ -185,13 +185,13 @@ export function isKey(key: unknown): boolean {
  */
 export async function writeWhole(
   path: string,
-  content: string,
+  content: string | Uint8Array,
   { isDerived = false } = {},
 ): Promise<void> {
   const at = path.lastIndexOf("/") + 1;
   // The same name again after a kill: no rest of a file stays for ever.
   const draft = `${path.slice(0, at)}.draft.${await shortHash(path.slice(at))}`;
-  const bytes = new TextEncoder().encode(content);
+  const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
   try {
     {
       using file = await Deno.open(draft, { write: true, create: true, truncate: true });

@@ -34,7 +34,7 @@ export interface Roster {
 }
 
 /** One thing in the folder. */
-interface Item {
+export interface Item {
   name: string;
   kind: Entry["kind"];
   /** What is in it, with paths in it; for a file, the file itself. */
@@ -182,7 +182,8 @@ const LINK: Text = {
   ko: "제출물이 심볼릭 링크입니다. 링크는 따라가지 않습니다.",
 };
 
-async function filesOf(parts: Item[]): Promise<{ entries: Entry[]; problems: ZipError[] }> {
+/** All that several things hold, with what is in archives. */
+export async function filesOf(parts: Item[]): Promise<{ entries: Entry[]; problems: ZipError[] }> {
   const problems: ZipError[] = [];
   const entries: Entry[] = [];
   for (const part of parts) {

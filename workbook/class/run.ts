@@ -11,7 +11,6 @@
 import type { LessonInfo } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import {
-  gradeSubmission,
   type SandboxLevel,
   type SubmissionRequest,
   type SubmissionResult,
@@ -32,8 +31,9 @@ import {
   toJson,
   writeWhole,
 } from "./files.ts";
+import { gradeStaged } from "./find.ts";
 import type { Roster, Student } from "./roster.ts";
-import { sha256, type Staged, takeStudent, writeStaged } from "./stage.ts";
+import { sha256, type Staged, takeStudent } from "./stage.ts";
 import { type KnownNames, knownNames, type Prints, printsOf } from "./tokens.ts";
 
 /** How a class is to be graded. */
@@ -278,17 +278,14 @@ class Run {
   }
 
   /** Grades one student. Whatever goes wrong is that student's result, and nobody else's. */
-  async #grade({ name, key }: ClassStudent, staged: Staged): Promise<SubmissionResult> {
+  async #grade({ name }: ClassStudent, staged: Staged): Promise<SubmissionResult> {
     const { root, lessons, suites, importMap, sandbox, signal, on, course } = this.#request;
     const { seed, lang } = this.#info;
     if (staged.problem) return this.#error(name, staged, staged.problem);
-    const dir = `${this.#temporary}/submission_${key}`;
     try {
-      await Deno.mkdir(dir);
-      await writeStaged(dir, staged);
-      const result = await (this.#request.grade ?? gradeSubmission)({
+      const onLesson = () => on?.({ event: "lesson" });
+      return await gradeStaged(staged, {
         root,
-        dir,
         name,
         lessons,
         seed,
@@ -298,22 +295,14 @@ class Run {
         sandbox,
         course,
         signal,
-        onLesson: () => on?.({ event: "lesson" }),
-      });
-      result.ignored = staged.ignored;
-      for (const lesson of result.lessons) {
-        const why = staged.refused.get(lesson.lesson);
-        if (why) lesson.message ??= why[lang];
-      }
-      return result;
+        onLesson,
+      }, this.#request.grade);
     } catch (error) {
       const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
       return this.#error(name, staged, {
         en: `The grading failed, which is no fault of the submission: ${what}`,
         ko: `채점에 실패했습니다. 제출물의 잘못이 아닙니다: ${what}`,
       });
-    } finally {
-      await removeAll(dir);
     }
   }
 
