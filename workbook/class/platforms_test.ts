@@ -118,6 +118,37 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the class command goes on after deno task itself was killed",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using folder = await Folder.create();
+    const submissions = await folder.submissions();
+    const out = `${folder.base}/out`;
+    const args = ["task", "class", submissions, "--out", out, "--lesson", "1", "--workers", "1"];
+    const first = new Deno.Command(Deno.execPath(), {
+      args,
+      cwd: root,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "null",
+      env: { ...(importMap && { WORKBOOK_IMPORT_MAP: importMap }) },
+    }).spawn();
+    const reader = first.stdout.getReader();
+    let said = "";
+    const decoder = new TextDecoder();
+    while (!said.includes("1/4")) said += decoder.decode((await reader.read()).value);
+    first.kill("SIGKILL");
+    await first.status;
+    await reader.cancel();
+    assertMatch(await folder.run("deno", args), /4 of 4 graded/);
+    const journal = (await folder.read("out/run/journal.jsonl")).trimEnd().split("\n")
+      .map((line) => JSON.parse(line));
+    const ends = journal.flatMap(({ event, student }) => event === "end" ? [student] : []);
+    assertEquals(ends.toSorted(), ["ada", "broken", "fixed_port", "leaked_listener"]);
+  },
+});
+
+Deno.test({
   name: "the Kubernetes Job's command grades one part",
   ignore,
   fn: async () => {

@@ -56,6 +56,8 @@ export interface ClassRequest {
   retryErrors?: boolean;
   signal?: AbortSignal | undefined;
   on?: (event: ClassEvent) => void;
+  /** How long another run may take to end that was killed, in milliseconds; 5,000 where none is given. */
+  lockPatienceMs?: number;
   /** Instead of grading, in tests. */
   grade?: (request: SubmissionRequest) => Promise<SubmissionResult>;
 }
@@ -88,7 +90,7 @@ export async function gradeClass(
   const before = await folder.readClass();
   await refuseForeign(folder, before);
   await folder.create();
-  using _lock = await Lock.take(folder);
+  using _lock = await Lock.take(folder, request.lockPatienceMs ?? LOCK_PATIENCE_MS);
   const info = await settle(request, before);
   await writeWhole(folder.classFile, toJson(info));
   const run = new Run(request, folder, info);
@@ -172,15 +174,21 @@ async function drawnSeed(course: string, students: ClassStudent[]): Promise<numb
   return Number.parseInt(hash.slice(0, 8), 16);
 }
 
+const LOCK_PATIENCE_MS = 5_000;
+const LOCK_POLL_MS = 50;
+
 /** Keeps other runs out of a folder of results. */
 class Lock {
   private constructor(readonly file: Deno.FsFile) {}
 
-  static async take({ lockFile }: ResultsFolder): Promise<Lock> {
+  static async take({ lockFile }: ResultsFolder, patienceMs: number): Promise<Lock> {
     const file = await Deno.open(lockFile, { create: true, write: true });
     let isFree = true;
     try {
-      isFree = await file.tryLock(true);
+      const end = performance.now() + patienceMs;
+      while (!(isFree = await file.tryLock(true)) && performance.now() < end) {
+        await new Promise((resolve) => setTimeout(resolve, LOCK_POLL_MS));
+      }
     } catch {
       // A file system without locks.
     }

@@ -180,7 +180,11 @@ Deno.test("gradeClass() lets no second run at the same results", async () => {
     },
   });
   await begun.promise;
-  await assertRejects(() => folder.grade("out"), CommandError, "Another run");
+  await assertRejects(
+    () => folder.grade("out", { lockPatienceMs: 100 }),
+    CommandError,
+    "Another run",
+  );
   go.resolve();
   await first;
   assertEquals(await folder.grade("out"), []);

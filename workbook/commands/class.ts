@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LauncherWatch } from "../class/ancestors.ts";
 import { gradeClass } from "../class/run.ts";
 import { mergeParts } from "../class/merge.ts";
 import { readRoster } from "../class/roster.ts";
@@ -71,6 +72,11 @@ export async function classCommand(args: string[], root: string): Promise<number
       interrupt.abort();
     });
   }
+  // Whoever kills `deno task` means this program, too.
+  using _watch = new LauncherWatch(() => {
+    ended = 137;
+    interrupt.abort();
+  });
   const progress = new ClassProgress(lang);
   const { graded, total } = await gradeClass({
     root,
