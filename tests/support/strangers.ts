@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Strangers, STRANGERS_ENV } from "../../workbook/grading/strangers.ts";
+import { type Strangers, STRANGERS_ENV } from "../../workbook/strangers.ts";
 
 const given = Deno.env.get(STRANGERS_ENV.strangers);
 

@@ -12,7 +12,7 @@
  * @module
  */
 
-import { type Inside, STRANGERS_ENV } from "./strangers.ts";
+import { type Inside, STRANGERS_ENV } from "../strangers.ts";
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;

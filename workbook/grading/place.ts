@@ -11,7 +11,7 @@ import { pathOf } from "../std/paths.ts";
 import type { SuitePlace } from "../suite.ts";
 import type { SandboxLevel } from "./model.ts";
 import { inNamespaces, type Launch, plainEnvironment } from "./sandbox.ts";
-import { type Strangers, STRANGERS_ENV } from "./strangers.ts";
+import { type Strangers, STRANGERS_ENV } from "../strangers.ts";
 
 /** Parts of Node.js that show or change the inside of a process, or start code beside it. */
 const OUT_OF_BOUNDS = [

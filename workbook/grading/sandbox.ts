@@ -6,7 +6,7 @@
 
 import { pathOf } from "../std/paths.ts";
 import type { SandboxLevel } from "./model.ts";
-import { type Inside, STRANGERS_ENV } from "./strangers.ts";
+import { type Inside, STRANGERS_ENV } from "../strangers.ts";
 
 const insideFile = pathOf(new URL("inside.ts", import.meta.url));
 

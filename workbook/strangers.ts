@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { SandboxLevel } from "./model.ts";
+import type { SandboxLevel } from "./grading/model.ts";
 
 /** How the exercise's processes are kept in. Travels as JSON in an environment variable of the suite. */
 export interface Strangers {

@@ -1,0 +1,297 @@
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { readLesson } from "../course.ts";
+import { CommandError } from "../errors.ts";
+import { SUITE_ENV } from "../records.ts";
+import { pathOf } from "../std/paths.ts";
+import { MAX_EXERCISE_BYTES, takeIn } from "./intake.ts";
+import { Place } from "./place.ts";
+import { bestSandbox, inNamespaces, plainEnvironment } from "./sandbox.ts";
+import { gradeSubmission } from "./submission.ts";
+import { courseVersion } from "./version.ts";
+
+const root = pathOf(new URL("../..", import.meta.url)).replace(/\/$/, "");
+const importMap = Deno.env.get(SUITE_ENV.importMap);
+const lesson = await readLesson(root, "01_create_bind");
+const SOLUTION = await Deno.readTextFile(`${root}/solutions/01_create_bind/exercise.ts`);
+const level = await bestSandbox();
+const onlyNamespaces = { ignore: level !== "namespaces" };
+
+/** A submission's folder, with `exercise` as the file of lesson 1. */
+class Folder {
+  readonly path = Deno.makeTempDirSync({ prefix: "workbook_submission_" });
+  readonly exercise = `${this.path}/01_create_bind/exercise.ts`;
+
+  constructor(exercise?: string) {
+    if (exercise === undefined) return;
+    Deno.mkdirSync(`${this.path}/01_create_bind`);
+    Deno.writeTextFileSync(this.exercise, exercise);
+  }
+
+  grade(more: Partial<Parameters<typeof gradeSubmission>[0]> = {}) {
+    return gradeSubmission({
+      root,
+      dir: this.path,
+      name: "ada",
+      lessons: [lesson],
+      seed: 5,
+      lang: "en",
+      importMap,
+      sandbox: level,
+      ...more,
+    });
+  }
+
+  [Symbol.dispose](): void {
+    Deno.removeSync(this.path, { recursive: true });
+  }
+}
+
+for (const sandbox of ["permissions", "limits", "namespaces"] as const) {
+  const ignore = (sandbox === "namespaces" && level !== "namespaces") ||
+    (sandbox === "limits" && Deno.build.os !== "linux");
+  Deno.test({
+    name: `gradeSubmission() gives a solved lesson its points, kept in by ${sandbox}`,
+    ignore,
+    async fn() {
+      using folder = new Folder(SOLUTION);
+      const result = await folder.grade({ sandbox });
+      assertEquals([result.status, result.score, result.max_score], ["pass", 12, 12]);
+      assertEquals([result.version, result.submission, result.seed], [1, "ada", 5]);
+      assertEquals([result.sandbox, result.ignored], [sandbox, []]);
+      assertEquals(result.lessons.map(({ lesson }) => lesson), ["01_create_bind"]);
+    },
+  });
+}
+
+Deno.test("gradeSubmission() gives no points for a lesson that is not there", async () => {
+  using folder = new Folder();
+  const result = await folder.grade();
+  assertEquals([result.status, result.score, result.max_score], ["fail", 0, 12]);
+});
+
+Deno.test("gradeSubmission() tells the lessons that an interruption left", async () => {
+  using folder = new Folder(SOLUTION);
+  const result = await folder.grade({ signal: AbortSignal.abort() });
+  assertEquals([result.status, result.score], ["error", 0]);
+});
+
+Deno.test("gradeSubmission() rejects a folder that is not there", async () => {
+  using folder = new Folder();
+  await assertRejects(() => folder.grade({ dir: `${folder.path}/none` }), CommandError);
+});
+
+Deno.test("takeIn() follows no symbolic link to a file", async () => {
+  using folder = new Folder("");
+  Deno.removeSync(folder.exercise);
+  Deno.symlinkSync(`${root}/solutions/01_create_bind/exercise.ts`, folder.exercise);
+  const { exercises, refused, ignored } = await takeIn(folder.path, [lesson]);
+  assertEquals([exercises.size, ignored], [0, ["01_create_bind/exercise.ts"]]);
+  assertStringIncludes(refused.get("01_create_bind")!.en, "symbolic link");
+  const result = await folder.grade();
+  assertEquals(result.score, 0);
+  assertStringIncludes(result.lessons[0]!.message!, "symbolic link");
+});
+
+Deno.test("takeIn() follows no symbolic link to a folder", async () => {
+  using folder = new Folder();
+  Deno.symlinkSync(`${root}/solutions/01_create_bind`, `${folder.path}/01_create_bind`);
+  const { exercises, refused } = await takeIn(folder.path, [lesson]);
+  assertEquals([exercises.size, refused.size], [0, 1]);
+});
+
+Deno.test("takeIn() takes no pipe, no device, no folder and no giant for an exercise", async (t) => {
+  const shapes: Record<string, (path: string) => void> = {
+    folder: (path) => Deno.mkdirSync(path),
+    giant: (path) => Deno.writeFileSync(path, new Uint8Array(MAX_EXERCISE_BYTES + 1)),
+    "a file of a terabyte": (path) => {
+      Deno.writeTextFileSync(path, "");
+      Deno.truncateSync(path, 2 ** 40);
+    },
+  };
+  if (Deno.build.os === "linux") {
+    shapes.pipe = (path) => {
+      new Deno.Command("mkfifo", { args: [path] }).outputSync();
+    };
+  }
+  for (const [name, make] of Object.entries(shapes)) {
+    await t.step(name, async () => {
+      using folder = new Folder("");
+      Deno.removeSync(folder.exercise);
+      make(folder.exercise);
+      const { exercises, refused } = await takeIn(folder.path, [lesson]);
+      assertEquals([exercises.size, refused.size], [0, 1]);
+    });
+  }
+});
+
+Deno.test("takeIn() lists everything else, however it is called and however much there is", async () => {
+  using folder = new Folder(SOLUTION);
+  const names = [
+    "a\nb",
+    "\x1b[31mred",
+    "<b>",
+    "-rf",
+    "x".repeat(250),
+    "01_create_bind_",
+    "한글",
+    "'\"",
+  ];
+  for (const name of names) Deno.writeTextFileSync(`${folder.path}/${name}`, "");
+  Deno.mkdirSync(`${folder.path}/tests`);
+  Deno.mkdirSync(`${folder.path}/01_create_bind/deep`);
+  Deno.writeTextFileSync(`${folder.path}/01_create_bind/helper.ts`, "");
+  const { exercises, ignored } = await takeIn(folder.path, [lesson]);
+  assertEquals(exercises.size, 1);
+  for (
+    const name of ["a\nb", "<b>", "tests/", "01_create_bind/deep/", "01_create_bind/helper.ts"]
+  ) {
+    assert(ignored.includes(name), name);
+  }
+  for (let i = 0; i < 300; i++) Deno.writeTextFileSync(`${folder.path}/file${i}`, "");
+  const many = await takeIn(folder.path, [lesson]);
+  assert(many.ignored.length <= 101);
+  assertStringIncludes(many.ignored.at(-1)!, "more");
+});
+
+Deno.test("a submission's name and files may hold anything", async () => {
+  using folder = new Folder(`\ufeff${SOLUTION.replaceAll("\n", "\r\n")}`);
+  const result = await folder.grade({ name: 'a, "b"\n<c> \x1b[31m 한' });
+  assertEquals([result.status, result.score], ["pass", 12]);
+});
+
+Deno.test("what a submission leaves in the Cache API and localStorage is gone for the next", async () => {
+  const leaving = `${SOLUTION}
+    try { (globalThis as any).localStorage.setItem("left", "1"); console.log("LEFT"); } catch {}
+  `;
+  using folder = new Folder(leaving);
+  const printed = (await folder.grade()).lessons[0]!.tasks.map(({ output }) => output).join("");
+  assert(!printed.includes("LEFT"));
+});
+
+Deno.test("grading leaves no file behind", async () => {
+  const ours = () =>
+    Array.from(Deno.readDirSync("/tmp"), ({ name }) => name)
+      .filter((name) => name.startsWith("workbook_grade_"));
+  using folder = new Folder(SOLUTION);
+  const place = await Place.create({ root, level, importMap });
+  const path = place.target.replace(/\/lessons$/, "");
+  assert(ours().includes(path.split("/").at(-1)!));
+  await place.remove();
+  await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
+  await folder.grade();
+});
+
+Deno.test("courseVersion() is the same twice, and another with a teacher's suites", async () => {
+  using folder = new Folder();
+  const version = await courseVersion(root);
+  assertEquals(await courseVersion(root), version);
+  assertEquals(await courseVersion(root, folder.path), version);
+  Deno.writeTextFileSync(`${folder.path}/01_create_bind_test.ts`, "");
+  assert(await courseVersion(root, folder.path) !== version);
+});
+
+/** Runs a script with all of Deno's permissions in namespaces, and gives what it prints. */
+async function within(script: string): Promise<string> {
+  const base = await Deno.makeTempDir({ prefix: "workbook_within_" });
+  try {
+    await Deno.mkdir(`${base}/root`);
+    await Deno.writeTextFile(`${base}/script.ts`, script);
+    const { command, args, env } = inNamespaces(
+      ["run", "--no-check", "--no-config", "--allow-all", "--unstable-net", `${base}/script.ts`],
+      { base: `${base}/root`, readable: [root, `${base}/script.ts`, Deno.execPath()], tmp: "/tmp" },
+    );
+    const { stdout, stderr } = await new Deno.Command(command, {
+      args,
+      env: { ...plainEnvironment(), ...env, NO_COLOR: "1" },
+      clearEnv: true,
+      cwd: "/",
+    }).output();
+    return new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+}
+
+Deno.test({
+  ...onlyNamespaces,
+  name: "in namespaces, code with every permission of Deno's sees none of the machine's files",
+  async fn() {
+    const secret = await Deno.makeTempFile({ prefix: "workbook_secret_" });
+    const printed = await within(`
+      for (const path of ["/home", "/root/.ssh", "/etc/shadow", "/var", "/run", "/sys", ${
+      JSON.stringify(secret)
+    }]) {
+        try { Deno.statSync(path); console.log("seen", path); } catch {}
+      }
+      for (const path of ["/x", "/usr/x", ${JSON.stringify(`${root}/x`)}, "/etc/hosts"]) {
+        try { Deno.writeTextFileSync(path, ""); console.log("written", path); } catch {}
+      }
+      console.log("done");`);
+    await Deno.remove(secret);
+    // The folder of the project may lie in one of those, and is seen there by itself.
+    const seen = printed.trim().split("\n").filter((line) =>
+      !(line === "seen /home" && root.startsWith("/home/")) &&
+      !(line === "seen /var" && root.startsWith("/var/"))
+    );
+    assertEquals(seen, ["done"]);
+  },
+});
+
+Deno.test({
+  ...onlyNamespaces,
+  name: "in namespaces, code with every permission of Deno's reaches no process and no port",
+  async fn() {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    const printed = await within(`
+      try { await Deno.connect({ hostname: "127.0.0.1", port: ${port} }); console.log("connected"); } catch {}
+      try { Deno.kill(${Deno.pid}, "SIGCONT"); console.log("signalled"); } catch {}
+      console.log(Array.from(Deno.readDirSync("/proc"), (e) => e.name).filter((n) => /^\\d+$/.test(n)).length);
+      console.log(Deno.networkInterfaces().map((i) => i.name).filter((n) => n !== "lo").length);`);
+    assertEquals(printed, "1\n0\n");
+  },
+});
+
+Deno.test({
+  ...onlyNamespaces,
+  name: "a suite's end ends every process in its namespaces, also those that left its group",
+  async fn() {
+    const mark = `workbook${crypto.randomUUID()}`;
+    const base = await Deno.makeTempDir({ prefix: "workbook_within_" });
+    const script = `${base}/script.ts`;
+    await Deno.mkdir(`${base}/root`);
+    await Deno.writeTextFile(
+      script,
+      `new Deno.Command("setsid", { args: ["sh", "-c", "trap '' TERM HUP; sleep 60; : ${mark}"] }).spawn();
+       console.log("started"); setInterval(() => {}, 1000);`,
+    );
+    const { command, args, env } = inNamespaces(
+      ["run", "--no-check", "--no-config", "--allow-all", script],
+      { base: `${base}/root`, readable: [root, script, Deno.execPath()], tmp: "/tmp" },
+    );
+    const process = new Deno.Command(command, {
+      args,
+      env: { ...plainEnvironment(), ...env },
+      clearEnv: true,
+      cwd: "/",
+      stdout: "piped",
+    }).spawn();
+    const reader = process.stdout.getReader();
+    await reader.read();
+    const running = () =>
+      Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => {
+        try {
+          return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(mark);
+        } catch {
+          return false;
+        }
+      });
+    assertEquals(running().length > 0, true);
+    process.kill("SIGKILL");
+    await process.status;
+    // The pipe's end comes when the last of them has gone.
+    while (!(await reader.read()).done);
+    assertEquals(running(), []);
+    await Deno.remove(base, { recursive: true });
+  },
+});
