@@ -9,6 +9,7 @@ import { type ZipFile } from "./zip_writer.ts";
 /** What grading needs, and nothing that tells the answers: folders, and which of their files. */
 const PARTS: [folder: string, wanted: RegExp][] = [
   ["lessons", /\/(README|mistakes|hints)(\.ko)?\.md$/],
+  ["tests/captures", /\.(pcap|json)$/],
   ["tests/stubs", /\.ts$/],
   ["tests/support", /(?<!_test)\.ts$/],
   ["workbook", /(?<!_test)\.(ts|json)$/],
