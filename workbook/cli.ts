@@ -15,11 +15,13 @@ type Command = (args: string[], root: string) => Promise<number>;
 const COMMANDS: Record<string, () => Promise<Command>> = {
   bench: async () => (await import("./commands/bench.ts")).benchCommand,
   check: async () => (await import("./commands/check.ts")).checkCommand,
+  class: async () => (await import("./commands/class.ts")).classCommand,
   grade: async () => (await import("./commands/grade.ts")).gradeCommand,
   hint: async () => (await import("./commands/hint.ts")).hintCommand,
   lesson: async () => (await import("./commands/lesson.ts")).lessonCommand,
   list: async () => (await import("./commands/list.ts")).listCommand,
   new: async () => (await import("./commands/new.ts")).newCommand,
+  package: async () => (await import("./commands/package.ts")).packageCommand,
   reset: async () => (await import("./commands/reset.ts")).resetCommand,
   solution: async () => (await import("./commands/solution.ts")).solutionCommand,
   start: async () => (await import("./commands/start.ts")).startCommand,

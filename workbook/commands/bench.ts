@@ -5,6 +5,8 @@
  * bare `deno test` of as many empty tests. Times are whole processes, medians of several runs; what tasks wait for
  * by their nature is told apart. `deno task bench watch` measures from saving to the verdict.
  *
+ * `deno task bench class` measures the grading of a whole class.
+ *
  * `deno task bench web` measures something else: the learner's web server of lesson 6 beside `Deno.serve()`.
  *
  * @module
@@ -13,6 +15,7 @@
 import { type LessonInfo, lessonSlugs, readLesson } from "../course.ts";
 import { SUITE_ENV } from "../records.ts";
 import { runSuite } from "../suite.ts";
+import { benchClass } from "./bench_class.ts";
 import { benchWatch } from "./bench_watch.ts";
 import { readOptions, wholeNumber } from "./options.ts";
 
@@ -29,6 +32,7 @@ interface Row {
 
 /** Measures all lessons, or those whose numbers are given. Exit status 1 if one is over the limit. */
 export async function benchCommand(args: string[], root: string): Promise<number> {
+  if (args[0] === "class") return await benchClass(root, args.slice(1));
   if (args[0] === "web") return await benchWeb(root, args.slice(1));
   const options = readOptions(args, { values: ["runs"] });
   const runs = options.values.has("runs")

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { gradeFound } from "../class/find.ts";
 import type { LessonInfo } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import { type Format, FORMATS } from "../grading/formats/formats.ts";
@@ -29,10 +30,12 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /**
  * Grades a submission. Exit status 0 if every task passed, 1 if not, 2 if the command or the machine is at fault.
  *
+ * With `--find`, the exercises may lie deeper in the folder, or in an archive in it.
  * With `--format exercism` it is 0 whenever the result could be written, as that platform asks.
  */
 export async function gradeCommand(args: string[], root: string): Promise<number> {
   const options = readOptions(args.map(withLevel), {
+    flags: ["find"],
     values: ["format", "out", "suite", "seed", "require-sandbox", "name"],
     lists: ["lesson"],
   });
@@ -82,7 +85,7 @@ export async function gradeCommand(args: string[], root: string): Promise<number
     progress.show(lang === "ko" ? `… ${next}강 채점 중` : `… grading lesson ${next}`);
   };
   showNext();
-  const result = await gradeSubmission({
+  const result = await (options.flags.has("find") ? gradeFound : gradeSubmission)({
     root,
     dir,
     name: submission,
@@ -109,7 +112,7 @@ export async function gradeCommand(args: string[], root: string): Promise<number
 }
 
 /** `--require-sandbox` alone asks for the strongest. */
-function withLevel(arg: string): string {
+export function withLevel(arg: string): string {
   return arg === "--require-sandbox" ? `${arg}=${SANDBOX_LEVELS[0]}` : arg;
 }
 
@@ -151,7 +154,8 @@ function readFormat(name = "text"): Format {
   );
 }
 
-function readLevel(name: string | undefined): SandboxLevel | undefined {
+/** The level that is asked for, if it is one. */
+export function readLevel(name: string | undefined): SandboxLevel | undefined {
   if (name === undefined) return undefined;
   const level = SANDBOX_LEVELS.find((level) => level === name);
   if (level) return level;
@@ -165,7 +169,8 @@ function readLevel(name: string | undefined): SandboxLevel | undefined {
   );
 }
 
-function chosenLessons(all: LessonInfo[], given: string[]): LessonInfo[] {
+/** The lessons of the numbers that are given; all where there are none. */
+export function chosenLessons(all: LessonInfo[], given: string[]): LessonInfo[] {
   const numbers = given.map((text) => wholeNumber(text, "--lesson", 1));
   for (const number of numbers) {
     if (all.some((lesson) => lesson.number === number)) continue;

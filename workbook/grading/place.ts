@@ -109,6 +109,10 @@ export class Place implements SuitePlace {
         `${root}/deno.json`,
         `${root}/workbook`,
         `${root}/tests/support`,
+        // What the suite of a lesson reads: captured traffic.
+        ...(isFolderSync(`${root}/tests/captures/${slug}`)
+          ? [`${root}/tests/captures/${slug}`]
+          : []),
         // A teacher's suite may import what lies beside it.
         suite.startsWith(`${root}/tests/`) ? suite : suite.slice(0, suite.lastIndexOf("/")),
         ...maps,
@@ -244,6 +248,14 @@ async function namesIn(folder: string): Promise<string[]> {
 
 async function isFolder(path: string): Promise<boolean> {
   return (await Deno.stat(path).catch(() => undefined))?.isDirectory ?? false;
+}
+
+function isFolderSync(path: string): boolean {
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch {
+    return false;
+  }
 }
 
 /** Where Deno keeps what it fetched. */
