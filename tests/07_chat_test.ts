@@ -225,7 +225,7 @@ async function expectFormat(
 
 task(1, {
   en: "formatEvent() writes each event as one line",
-  ko: "formatEvent()는 사건마다 한 줄을 씁니다",
+  ko: "formatEvent()는 이벤트마다 한 줄을 씁니다",
 }, async ({ learner, random }) => {
   const name = random.word();
   const mistake = "characters-for-bytes";
@@ -832,7 +832,7 @@ async function expectOneOrder(context: TestContext, chat: Chat, names: string[])
   const all = names.length * 5;
   const expected: Text = {
     en: `client o gets ${all} events, each once`,
-    ko: `클라이언트 o 쪽에 사건 ${all}개가 한 번씩 도착함`,
+    ko: `클라이언트 o 쪽에 이벤트 ${all}개가 한 번씩 도착함`,
   };
   await observer.during(expected, "order-differs", async () => {
     while (first.events.length < all) {
@@ -899,7 +899,7 @@ function showNext(line: string | undefined): string {
 
 task(4, {
   en: "everybody sees the same events in the same order",
-  ko: "모두가 같은 사건을 같은 순서로 봅니다",
+  ko: "모두가 같은 이벤트를 같은 순서로 봅니다",
 }, async (context) => {
   const chat = await Chat.start(context);
   await expectOneOrder(context, chat, ["a", "b", "c", "d"]);

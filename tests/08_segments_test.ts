@@ -1526,7 +1526,7 @@ task(5, {
   const tag = random.integer(1, 4_094) | random.integer(0, 7) << 13;
   const plain = frameOf(sent(ends4(random)), { padTo: 0 });
   await expectPackets(learner, [
-    { frame: plain, what: { en: "a frame without padding", ko: "채움 없는 프레임" } },
+    { frame: plain, what: { en: "a frame without padding", ko: "패딩 없는 프레임" } },
     {
       frame: plain,
       arg: new View(plain, random.integer(3, 40)),
@@ -1535,7 +1535,7 @@ task(5, {
     },
     {
       frame: frameOf(sent(ends4(random)), { padTo: random.integer(90, 120) }),
-      what: { en: "a frame with padding", ko: "채움이 있는 프레임" },
+      what: { en: "a frame with padding", ko: "패딩이 있는 프레임" },
       mistake: "padding-as-payload",
     },
     {
@@ -2080,7 +2080,7 @@ function tcpFrame(
 task(6, {
   en:
     "readCapture() takes padding for no payload, and leaves out headers that contradict themselves",
-  ko: "readCapture()는 채움을 페이로드로 보지 않고, 앞뒤가 맞지 않는 헤더는 뺍니다",
+  ko: "readCapture()는 패딩을 페이로드로 보지 않고, 앞뒤가 맞지 않는 헤더는 뺍니다",
 }, async ({ learner, random }) => {
   const ends = ends4(random);
   const sent = () => sentOf(random, ends, random.integer(1, 9));

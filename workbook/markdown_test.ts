@@ -19,3 +19,29 @@ Deno.test("showMarkdown() keeps the items of a list apart, and code of either fe
     "First:\n- one two three four\n  five six\n2. `two`\n\n    x;",
   );
 });
+
+Deno.test("showMarkdown() goes on below with code that a terminal has no room for", () => {
+  const screen = { columns: 20, colours: false, isTerminal: true };
+  assertEquals(
+    showMarkdown("```ts\nif (yes) {\n  call(one, two, three);\n}\n```", screen),
+    "    if (yes) {\n      call(one, two,\n          three);\n    }",
+  );
+});
+
+Deno.test("showMarkdown() fits a table to the screen, and makes lines of it where there is no room", () => {
+  const table = "| a   | what it is              |\n| --- | ----------------------- |\n" +
+    "| `x` | **소켓** and a [port](a.md) |\n\nAfter.";
+  const screen = { colours: false, isTerminal: true };
+  assertEquals(
+    showMarkdown(table, { ...screen, columns: 40 }),
+    "a    what it is\n`x`  소켓 and a port\n\nAfter.",
+  );
+  assertEquals(
+    showMarkdown(table, { ...screen, columns: 18 }),
+    "a    what it is\n`x`  소켓 and a\n     port\n\nAfter.",
+  );
+  assertEquals(
+    showMarkdown(table, { ...screen, columns: 10 }),
+    "a: what it\n  is\n`x`: 소켓\n  and a\n  port\n\nAfter.",
+  );
+});

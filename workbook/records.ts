@@ -41,7 +41,7 @@ export interface TranscriptStep {
 
 /** Why a test did not pass. */
 export interface FailureRecord {
-  /** What kind of thing is said, for those who count: `assert`, `missing`, `threw`, `hang`, `ended`, … */
+  /** What kind of thing is said, for those who count: `assert`, `missing`, `threw`, `slip`, `hang`, `ended`, … */
   kind: string;
   expected?: Text;
   received?: Text;

@@ -26,7 +26,7 @@ export interface TestResult {
   mistake?: string;
   /** That mistake in one line. */
   mistake_line?: string;
-  /** What kind of failure it is: `missing`, `threw`, `hang`, `ended`, `leak`, … */
+  /** What kind of failure it is: `missing`, `threw`, `slip`, `hang`, `ended`, `leak`, … */
   kind?: string;
   transcript?: TranscriptStep[];
 }

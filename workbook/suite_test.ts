@@ -418,6 +418,26 @@ Deno.test("a site is gone also when its suite has to be killed", async () => {
   assert(!await exists(folder));
 });
 
+Deno.test("a slip in the exercise is not told as the mistake that the step would look like", async () => {
+  const suite = `${TASKS}
+task(1, same("one"), async ({ learner, step }) => {
+  await step(same("it ends"), () => learner.call("slips"), "some-mistake");
+});
+task(2, same("two"), async ({ learner, step }) => {
+  await step(same("it ends"), () => learner.call("throws"), "some-mistake");
+});
+`;
+  await using root = await Root.with(
+    suite,
+    `export const slips = () => bufer;
+export const throws = () => { throw new TypeError("on purpose"); };
+`,
+  );
+  const { tests } = await root.run();
+  const failures = [...tests.values()].map(({ failure }) => [failure?.kind, failure?.mistake]);
+  assertEquals(failures, [["slip", undefined], ["threw", "some-mistake"]]);
+});
+
 async function exists(path: string): Promise<boolean> {
   return await Deno.stat(path).then(() => true, () => false);
 }

@@ -115,6 +115,14 @@ export function refusal(error: WireError): { text: Text; mistake?: string } | un
   }
 }
 
+/** Errors that say nothing of sockets: slips in the code, or something thrown that is no Error. */
+export function isSlip({ classes, message }: WireError): boolean {
+  return classes.length === 0 ||
+    ["ReferenceError", "SyntaxError"].some((c) => classes.includes(c)) ||
+    /call stack|is not a (function|constructor)|is not iterable|Cannot (read|set) properties/
+      .test(message);
+}
+
 /** The failure of a call that threw where it should have returned. */
 export function threw(
   call: string,
@@ -124,7 +132,8 @@ export function threw(
   if (!error.thrown && error.message.startsWith("Not implemented")) {
     return notWritten(call, file, task);
   }
-  const facts: FailureFacts = { kind: "threw", ...(expected && { expected }) };
+  const kind = isSlip(error) ? "slip" : "threw";
+  const facts: FailureFacts = { kind, ...(expected && { expected }) };
   if (/Array buffer allocation failed/.test(error.message)) {
     return new TaskFailure({ kind: "ended", expected: callEnds(call), received: OUT_OF_MEMORY });
   }

@@ -16,7 +16,7 @@ import type {
 } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
 import { type Child, OrderError } from "./child.ts";
-import { type ExerciseFile, notExported, refusal, showValue, threw } from "./explain.ts";
+import { type ExerciseFile, isSlip, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
 import { isStopped } from "./kernel.ts";
 import type { Transcript } from "./transcript.ts";
@@ -255,7 +255,7 @@ export class Learner {
     if (outcome.ok) return { value: this.#decode(outcome.value), changed, isAsync };
     const { error } = outcome;
     const failure = threw(call, error, { file: this.#file, task: this.#task });
-    if (failure.facts.kind !== "threw") throw failure;
+    if (!["threw", "slip"].includes(failure.facts.kind)) throw failure;
     return { error, isSlip: isSlip(error), changed, isAsync };
   }
 
@@ -307,7 +307,7 @@ export class Learner {
       file: this.#file,
       task: this.#task,
     });
-    if (failure.facts.kind !== "threw" || isSlip(reply.error)) throw failure;
+    if (failure.facts.kind !== "threw") throw failure;
     return reply.error;
   }
 
@@ -398,7 +398,7 @@ export class Learner {
     if (!reply.ok) {
       const call = showCall(`${object.className}.${name}`, args);
       const failure = threw(call, reply.error, { file: this.#file, task: this.#task, expected });
-      if (failure.facts.kind !== "threw" || isSlip(reply.error)) throw failure;
+      if (failure.facts.kind !== "threw") throw failure;
       return reply.error;
     }
     const value = "value" in reply ? this.#decode(reply.value) : undefined;
@@ -487,7 +487,7 @@ export class Learner {
         task: this.#task,
         expected,
       });
-      const isDeliberate = failure.facts.kind === "threw" && !isSlip(reply.error);
+      const isDeliberate = failure.facts.kind === "threw";
       const known = mistakeIf && reply.error.classes.includes(mistakeIf[0])
         ? mistakeIf[1]
         : mistakeOf?.(reply.error) ?? mistake;
@@ -697,14 +697,6 @@ function stateIn(answer: Answer): ChildState {
   return answer.state;
 }
 
-/** Errors that say nothing of sockets: slips in the code, or something thrown that is no Error. */
-function isSlip({ classes, message }: WireError): boolean {
-  return classes.length === 0 ||
-    ["ReferenceError", "SyntaxError"].some((c) => classes.includes(c)) ||
-    /call stack|is not a (function|constructor)|is not iterable|Cannot (read|set) properties/
-      .test(message);
-}
-
 /** `bindTo("127.0.0.1", 8080)`. */
 export function showCall(name: string, args: unknown[]): string {
   return `${name}(${args.map(showArg).join(", ")})`;
@@ -717,8 +709,12 @@ function showArg(value: unknown): string {
     if (value.kind === "datagram") return "socket";
     return value.kind === "listener" ? "listener" : value.className;
   }
-  if (value instanceof Uint8Array || value instanceof Pattern) return `${value.length} bytes`;
-  if (value instanceof View) return `${value.bytes.length} bytes`;
+  if (value instanceof Uint8Array || value instanceof Pattern) return showLength(value.length);
+  if (value instanceof View) return showLength(value.bytes.length);
   if (Array.isArray(value)) return `[${value.map(showArg).join(", ")}]`;
   return showValue(value);
+}
+
+function showLength(length: number): string {
+  return length === 1 ? "1 byte" : `${length} bytes`;
 }

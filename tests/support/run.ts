@@ -266,7 +266,8 @@ export class Run {
     const step = this.#steps.at(-1);
     if (step && asFailure.facts.kind !== "leak") {
       asFailure.facts.expected ??= step.expected;
-      if (step.mistake) asFailure.facts.mistake ??= step.mistake;
+      // A misspelt name breaks every step, and is nobody's mistake about sockets.
+      if (step.mistake && asFailure.facts.kind !== "slip") asFailure.facts.mistake ??= step.mistake;
     }
     for (const lost of this.#processes.flatMap(({ learner }) => learner?.unhandled ?? [])) {
       if (asFailure.facts.kind !== "unhandled") asFailure.facts.notes.push(unhandled(lost));

@@ -409,10 +409,10 @@ class TerminalSession extends Session {
     const setting = { screen: standardScreen(), lang: this.lang };
     const { number } = this.lesson;
     const name = this.lang === "ko" ? `${number}강: ` : `Lesson ${number}: `;
-    const again = !this.request.goesOn ? [] : wrap(
-      this.lang === "ko" ? "이어서 하기: deno task start" : "To go on: deno task start",
-      setting.screen.columns,
-    );
+    const isLast = this.done !== undefined && !this.done.next;
+    const goOn = { en: "To go on: deno task start", ko: "이어서 하기: deno task start" };
+    const last = (isLast ? this.nextText(goOn) : goOn)[this.lang];
+    const again = this.request.goesOn ? wrap(last, setting.screen.columns) : [];
     console.log([`${name}${viewScore(this.result, setting)}`, ...again].join("\n"));
   }
 

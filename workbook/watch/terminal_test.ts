@@ -201,6 +201,15 @@ Deno.test({
     // It goes on where it was left.
     await learner.run("start", "--lang", "ko");
     await learner.sees("2강: ", "h 힌트");
+    // And after the last one there is nothing to go on with.
+    await Deno.copyFile(
+      `${learner.root}/solutions/02_connect/exercise.ts`,
+      `${learner.root}/lessons/02_connect/exercise.ts`,
+    );
+    await learner.sees("2강을 마쳤습니다", "마지막 강이었습니다");
+    await learner.type("q");
+    const end = await learner.sees("status: 0", "마지막 강이었습니다");
+    assert(!end.includes("이어서 하기"), end);
   },
 });
 
