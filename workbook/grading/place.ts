@@ -109,6 +109,8 @@ export class Place implements SuitePlace {
         `${root}/deno.json`,
         `${root}/workbook`,
         `${root}/tests/support`,
+        // What some suites compare with.
+        ...existing(`${root}/tests/captures/${slug}`),
         // A teacher's suite may import what lies beside it.
         suite.startsWith(`${root}/tests/`) ? suite : suite.slice(0, suite.lastIndexOf("/")),
         ...maps,
@@ -126,6 +128,15 @@ export class Place implements SuitePlace {
   /** Removes everything. */
   async remove(): Promise<void> {
     await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+function existing(path: string): string[] {
+  try {
+    Deno.statSync(path);
+    return [path];
+  } catch {
+    return [];
   }
 }
 
