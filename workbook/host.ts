@@ -10,10 +10,11 @@
 
 import type { Order, Reply, WireOutcome, WireValue } from "./protocol.ts";
 import { OUTPUT_LOST, RECORD_MARK, STRANGERS } from "./protocol.ts";
+import { bytesOf, isBytes } from "./host_bytes.ts";
 import { closeBackDoors, pinBuiltIns } from "./host_pins.ts";
 import { seal } from "./host_seal.ts";
 import { socketTools } from "./host_sockets.ts";
-import { valueTools } from "./host_values.ts";
+import { cut, valueTools } from "./host_values.ts";
 
 const { decode, encode, encodeError, handleValue, hold, holding, setHome } = valueTools();
 const {
@@ -22,6 +23,7 @@ const {
   closeQuietly,
   emit,
   forbidShortcuts,
+  meetClasses,
   original,
   rememberBuiltIns,
   replacedBuiltIns,
@@ -53,6 +55,9 @@ const bytesClass = Uint8Array;
 /** What is written over bytes that are spoilt. */
 const SPOILT = 0x99;
 const promiseClass = Promise;
+/** Exports that are told, and how much of each name. */
+const MAX_EXPORTS = 500;
+const MAX_EXPORT_CHARS = 80;
 
 /** The first line of standard input: the word that marks this child's own lines. */
 let word = "";
@@ -96,7 +101,11 @@ async function load(
   const wrapper = `import * as exercise from ${stringify(url)}; export { exercise };`;
   const loaded = await import(`data:application/javascript,${encodeURIComponent(wrapper)}`);
   exercise = loaded.exercise;
-  return Object.keys(exercise).map((name) => ({ name, type: typeof exercise[name] }));
+  const exports = Object.keys(exercise).slice(0, MAX_EXPORTS);
+  return exports.map((name) => ({
+    name: cut(name, MAX_EXPORT_CHARS),
+    type: typeof exercise[name],
+  }));
 }
 
 /** Runs a function of the learner's and tells how it ended. */
@@ -150,7 +159,7 @@ async function callEach({ id, name, calls, spoil }: Order & { op: "callEach" }):
 
 /** The byte arrays in a list of arguments, at any depth. */
 function bytesAmong(value: unknown): Uint8Array[] {
-  if (value instanceof bytesClass) return [value];
+  if (isBytes(value)) return [bytesOf(value)!];
   if (typeof value !== "object" || value === null) return [];
   return Object.values(value).flatMap(bytesAmong);
 }
@@ -409,6 +418,7 @@ guardProcess();
 if (Deno.args.includes(STRANGERS)) {
   closeBackDoors();
   pinBuiltIns();
+  await meetClasses();
 }
 word = await nextLine() ?? exit(0);
 say({ ready: true });

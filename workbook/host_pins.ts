@@ -37,7 +37,10 @@ function pinSoftly(object: object): void {
   for (const key of Reflect.ownKeys(object)) {
     const property = Object.getOwnPropertyDescriptor(object, key)!;
     const { value } = property;
-    if (!property.configurable || OFTEN_ASSIGNED.has(key) || typeof value !== "function") continue;
+    if (!property.configurable || OFTEN_ASSIGNED.has(key)) continue;
+    // Above all what says of which class a copy is.
+    if (property.get) Object.defineProperty(object, key, { configurable: false });
+    if (typeof value !== "function") continue;
     Object.defineProperty(object, key, {
       configurable: false,
       get: () => value,
@@ -68,11 +71,33 @@ export function pinBuiltIns(): void {
     Object.getPrototypeOf((iterable as Iterable<unknown>)[Symbol.iterator]())
   );
   const prototypes = [...others, Function, RegExp].map((one) => one.prototype);
-  for (const object of [...prototypes, ...iterators, Object, Reflect, JSON, Number]) pin(object);
+  for (const object of [...prototypes, ...iterators, Object, Reflect, JSON, Number, Math]) {
+    pin(object);
+  }
   pin(Object.getPrototypeOf(iterators[0]!));
   pin(TextEncoder.prototype);
   pin(TextDecoder.prototype);
   pin(Performance.prototype);
+  pinClasses();
+  // Nothing that the host assigns to an object or a list of its own may meet a setter of the exercise's.
+  Object.preventExtensions(Object.prototype);
+  Object.defineProperty(Array.prototype, "length", { writable: false });
+}
+
+/** Pins who is an instance of what, of which class a copy is, and the names under which the classes are found. */
+function pinClasses(): void {
+  const fixed = { writable: false, configurable: false };
+  const classes = [Array, Error, Map, Number, Promise, RegExp, Set, String, Uint8Array];
+  const ordinary = Function.prototype[Symbol.hasInstance];
+  for (const one of classes) {
+    Object.defineProperty(one.prototype, "constructor", fixed);
+    Object.defineProperty(one, Symbol.hasInstance, { value: ordinary, ...fixed });
+    Object.defineProperty(globalThis, one.name, fixed);
+  }
+  Object.defineProperty(Object.getPrototypeOf(Uint8Array.prototype), "constructor", fixed);
+  for (const name of ["Object", "Reflect", "JSON", "Math", "Function", "WeakMap"]) {
+    Object.defineProperty(globalThis, name, fixed);
+  }
 }
 
 /** Takes away what leads around the workbook to the inside of this process. */
@@ -93,6 +118,8 @@ export function closeBackDoors(): void {
       if (!made) {
         made = make.call(globalThis) as Keyed;
         Reflect.deleteProperty(made, "getBuiltinModule");
+        // It would read the suite's orders.
+        Object.defineProperty(made, "stdin", { value: undefined });
       }
       return made;
     },

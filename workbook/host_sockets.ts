@@ -19,8 +19,9 @@ import type {
   WireEvent,
 } from "./protocol.ts";
 import { makeReadable, makeWritable, type StreamEnds } from "./host_streams.ts";
+import { bytesOf } from "./host_bytes.ts";
 import { untilSealed } from "./host_seal.ts";
-import { valueTools } from "./host_values.ts";
+import { cut, valueTools } from "./host_values.ts";
 
 const { encodeError, setSocketFacts, toBase64 } = valueTools();
 
@@ -42,17 +43,23 @@ interface Entry extends OpenSocket {
   writable?: WritableStream<Uint8Array>;
 }
 
-/** Events reported in full per test; what comes after is left out, so that a busy loop costs nothing. */
+/** Events of each kind reported per test; what comes after is left out, so that a busy loop costs nothing. */
 const MAX_EVENTS = 400;
+/** Of the sockets that the exercise opens each is told; the next one is refused. */
+const MAX_LISTENS = 4_000;
 const HEAD_BYTES = 48;
 
 const entries = new WeakMap<object, Entry>();
 const open = new Map<number, Entry>();
 const pending = new Set<PendingCall>();
 const timers = new Map<unknown, number>();
-const now = () => performance.timeOrigin + performance.now();
+const { timeOrigin } = performance;
+const sinceOrigin = performance.now.bind(performance);
+const now = () => timeOrigin + sinceOrigin();
+const isFinite = Number.isFinite;
 let nextResource = 1;
-let events = 0;
+/** How many there were, by kind. */
+const events = new Map<string, number>();
 let limits: Limits = {};
 let faults: Fault[] = [];
 let report: (event: WireEvent) => void = () => {};
@@ -61,7 +68,9 @@ const originalTimers = { setTimeout, clearTimeout, setImmediate };
 
 /** Sends an event to the suite. */
 function emit(event: Omit<WireEvent, "at">, at = now()): void {
-  if (events++ < MAX_EVENTS) report({ at, ...event });
+  const count = (events.get(event.event) ?? 0) + 1;
+  events.set(event.event, count);
+  if (count <= (event.event === "listen" ? MAX_LISTENS : MAX_EVENTS)) report({ at, ...event });
 }
 
 /** Limits for every connection from now on. */
@@ -107,12 +116,15 @@ function stateNow(): ChildState {
 /** Waits until the timers that are due within `ms` have fired, and for a few turns of the event loop. */
 async function rest(ms: number): Promise<void> {
   await turns();
-  const near = [...timers.values()].filter((delay) => delay <= ms);
-  if (near.length > 0) {
-    await new promiseClass((resolve) => originalTimers.setTimeout(resolve, Math.max(...near) + 1));
+  const last = [...timers.values()].reduce(
+    (last, delay) => delay <= ms && delay > last ? delay : last,
+    -1,
+  );
+  if (last >= 0) {
+    await new promiseClass((resolve) => originalTimers.setTimeout(resolve, last + 1));
     await turns();
   }
-  events = 0;
+  events.clear();
 }
 
 /** Lets what is ready happen. A timer of 0 ms would take two milliseconds for the same. */
@@ -164,7 +176,7 @@ function where(entry: Entry | undefined) {
 }
 
 function headOf(bytes: Uint8Array, size: number): string {
-  return toBase64(bytes.subarray(0, Math.min(size, HEAD_BYTES)));
+  return toBase64(bytesOf(bytes, Math.min(size, HEAD_BYTES))!);
 }
 
 /** Throws when a fault is due for this call. */
@@ -227,11 +239,17 @@ function acceptQuietly(listener: Deno.TcpListener): Promise<Deno.TcpConn> {
   return seen.listener!.methods.accept!.call(listener) as Promise<Deno.TcpConn>;
 }
 
+/** Registers a socket. */
+function observe(object: object, kind: SocketKind, origin: "made" | "given"): Entry {
+  meet(object, kind);
+  return register(object, kind, origin);
+}
+
 /**
- * Registers a socket, and at the first sight of its class wraps the methods on the prototype.
+ * At the first sight of a socket's class wraps the methods on the prototype.
  * Deno exports none of these classes, so an instance has to come by first.
  */
-function observe(object: object, kind: SocketKind, origin: "made" | "given"): Entry {
+function meet(object: object, kind: SocketKind): void {
   if (!seen[kind]) {
     const direct = Object.getPrototypeOf(object);
     // TcpConn and UnixConn share the class above them, where read, write and close live.
@@ -243,8 +261,25 @@ function observe(object: object, kind: SocketKind, origin: "made" | "given"): En
     }
     seen[kind] = { prototype, methods };
     wrap[kind](prototype, methods);
+    // A socket's address is what the kernel says.
+    for (const name of ["addr", "localAddr", "remoteAddr"]) {
+      if (name in prototype) Object.defineProperty(prototype, name, { configurable: false });
+    }
   }
-  return register(object, kind, origin);
+}
+
+/** Meets the class of every kind of socket, before the exercise can. */
+async function meetClasses(): Promise<void> {
+  const hostname = "127.0.0.1";
+  const { listen, listenDatagram, connect } = original;
+  const datagram = listenDatagram({ hostname, port: 0, transport: "udp" });
+  const listener = listen({ hostname, port: 0 });
+  const conn = await connect({ hostname, port: listener.addr.port });
+  const sockets = [[datagram, "datagram"], [listener, "listener"], [conn, "conn"]] as const;
+  for (const [socket, kind] of sockets) {
+    meet(socket, kind);
+    seen[kind]!.methods.close!.call(socket);
+  }
 }
 
 function wrapClose(prototype: Methods, methods: Methods): void {
@@ -400,15 +435,13 @@ function mostToRead(entry: Entry | undefined): number | undefined {
 }
 
 function limited(buffer: unknown, bytes: number | undefined): unknown {
-  return bytes !== undefined && buffer instanceof Uint8Array && buffer.length > bytes
-    ? buffer.subarray(0, bytes)
-    : buffer;
+  return bytes === undefined ? buffer : bytesOf(buffer, bytes) ?? buffer;
 }
 
 function askedFor(options: unknown): NonNullable<WireEvent["asked"]> {
   const { hostname, port, tcpBacklog } = (options ?? {}) as Record<string, unknown>;
   return {
-    ...(typeof hostname === "string" && { hostname }),
+    ...(typeof hostname === "string" && { hostname: cut(hostname) }),
     ...(typeof port === "number" && { port }),
     ...(typeof tcpBacklog === "number" && { backlog: tcpBacklog }),
   };
@@ -422,6 +455,9 @@ function listening(
   options: unknown,
 ): object {
   const asked = askedFor(options);
+  if ((events.get("listen") ?? 0) >= MAX_LISTENS) {
+    throw new Error(`More than ${MAX_LISTENS} sockets in one test`);
+  }
   try {
     meetFault(api, asked.port);
     const socket = run();
@@ -442,7 +478,11 @@ const wrapped = {
   },
   connect: function connect(options: Deno.ConnectOptions): Promise<Deno.Conn> {
     const { hostname = "127.0.0.1", port } = options ?? {};
-    const remoteAddr: WireAddr = { transport: "tcp", hostname, port };
+    const remoteAddr: WireAddr = {
+      transport: "tcp",
+      ...(typeof hostname === "string" && { hostname: cut(hostname) }),
+      ...(isFinite(port) && { port }),
+    };
     const began = now();
     return waiting({ api: "connect", byLearner: true, remoteAddr }, async () => {
       try {
@@ -495,6 +535,12 @@ function forbidShortcuts(): void {
   }
 }
 
+/** A delay as the timers take it: what is no number is none. */
+function millis(delay: unknown): number {
+  const ms = Number(delay);
+  return isFinite(ms) ? ms : 0;
+}
+
 /** Remembers which timers are still running, since a timer left behind keeps a program alive. */
 function watchTimers(): void {
   const { setTimeout: start, clearTimeout: stop } = originalTimers;
@@ -503,16 +549,18 @@ function watchTimers(): void {
   const define = (name: string, value: unknown) =>
     Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
   define("setTimeout", function setTimeout(run: Method, delay = 0, ...args: unknown[]) {
+    const ms = millis(delay);
     const id = start(() => {
       timers.delete(id);
       run.call(globalThis, ...args);
-    }, delay);
-    timers.set(id, Number(delay));
+    }, ms);
+    timers.set(id, ms);
     return id;
   });
   define("setInterval", function setInterval(run: Method, delay = 0, ...args: unknown[]) {
-    const id = startInterval(() => run.call(globalThis, ...args), delay);
-    timers.set(id, Number(delay));
+    const ms = millis(delay);
+    const id = startInterval(() => run.call(globalThis, ...args), ms);
+    timers.set(id, ms);
     return id;
   });
   const stopBoth = (id: never) => {
@@ -581,6 +629,7 @@ export const socketTools = untilSealed({
   stateNow,
   rest,
   acceptQuietly,
+  meetClasses,
   startObserving,
   rememberBuiltIns,
   replacedBuiltIns,

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { bytesOf, isBytes } from "./host_bytes.ts";
 import { untilSealed } from "./host_seal.ts";
 import { patternBytes } from "./pattern.ts";
 import type { HandleKind, WireAddr, WireArg, WireError, WireValue } from "./protocol.ts";
@@ -15,6 +16,7 @@ import type { HandleKind, WireAddr, WireArg, WireError, WireValue } from "./prot
 const MAX_DEPTH = 6;
 const MAX_ITEMS = 2_000;
 const MAX_TEXT = 4_000;
+const MAX_NAME = 80;
 
 const errorClass = Error;
 const bytesClass = Uint8Array;
@@ -120,7 +122,7 @@ function encodeUnsafe(value: unknown, depth: number): WireValue {
   const object = value as object;
   const facts = factsOf(object);
   if (facts) return { ...handleValue(object, facts.kind), ...factFields(facts) };
-  if (object instanceof bytesClass) return { is: "bytes", base64: toBase64(object) };
+  if (isBytes(object)) return { is: "bytes", base64: toBase64(bytesOf(object)!) };
   if (object instanceof errorClass) return { is: "error", error: encodeError(object) };
   if (depth >= MAX_DEPTH) return { is: "cut", text: cut(inspect(object)) };
   if (arrayIsArray(object)) {
@@ -157,7 +159,7 @@ function handleValue(object: object, kind: HandleKind): WireValue & { is: "handl
   let className = kind === "function" ? "Function" : "Object";
   try {
     const name = (object as { constructor?: { name?: unknown } }).constructor?.name;
-    if (typeof name === "string" && name) className = name.slice(0, 80);
+    if (typeof name === "string" && name) className = cut(name, MAX_NAME);
   } catch {
     // A getter of the learner's may throw; the class name is only for display.
   }
@@ -175,12 +177,12 @@ function encodeError(error: unknown, depth = 0): WireError {
     };
   }
   const wire: WireError = {
-    name: safeText(() => error.name),
+    name: cut(safeText(() => error.name), MAX_NAME),
     message: cut(safeText(() => error.message)),
     classes: classesOf(error),
   };
   const at = placeIn(safeText(() => error.stack ?? ""));
-  if (at) wire.at = at;
+  if (at) wire.at = cut(at);
   const status = safely(() => (error as { status?: unknown }).status);
   if (typeof status === "number" && isFinite(status)) wire.status = status;
   const code = safely(() => (error as { code?: unknown }).code);
@@ -206,7 +208,7 @@ function classesOf(error: object): string[] {
     p && p !== plainPrototype && names.length < 10;
     p = prototypeOf(p)
   ) {
-    names[names.length] = safeText(() => p.constructor.name);
+    names[names.length] = cut(safeText(() => p.constructor.name), MAX_NAME);
   }
   return names;
 }
@@ -241,8 +243,9 @@ function textOf(value: unknown): string {
   }
 }
 
-function cut(text: string): string {
-  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+/** The beginning of a text, for what nobody reads to its end. */
+export function cut(text: string, most = MAX_TEXT): string {
+  return text.length > most ? `${text.slice(0, most)}…` : text;
 }
 
 /** The value of an argument that the suite sent. */

@@ -2,7 +2,7 @@
  * The client with which suites read the learner's responses, and what explains a server that is none of the learner's.
  */
 
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { networkModuleIn } from "../tests/support/explain.ts";
 import { TaskFailure } from "../tests/support/failure.ts";
 import { type Awaited, fieldOf, HttpPeer, saysClose } from "../tests/support/http_peer.ts";
@@ -102,4 +102,14 @@ Deno.test("a module of Node's network is found in code, not in comments", () => 
     ['import { join } from "node:path";', undefined],
   ];
   for (const [source, name] of found) assertEquals(networkModuleIn(source), name, source);
+});
+
+Deno.test("what is made to be searched without end is read at once", () => {
+  const begin = performance.now();
+  const blanks = " ".repeat(200_000);
+  const { fields } = parseHead(bytes(`HTTP/1.1 200 OK\r\nA:${blanks}b${blanks}c\t\r\n\r\n`));
+  assertEquals(fields, [["a", `b${blanks}c`]]);
+  assertEquals(networkModuleIn("/*".repeat(200_000)), undefined);
+  assertEquals(networkModuleIn(`import${blanks}`), undefined);
+  assert(performance.now() - begin < 2_000);
 });

@@ -81,6 +81,8 @@ export class Outside {
   addressed(source: string): string {
     return source.replaceAll("ROOT_URL", `file://${root}`).replaceAll("ROOT_PATH", root)
       .replaceAll("OUTSIDE_FILE", this.file)
+      .replaceAll("MANY_BLANKS", " ".repeat(300_000))
+      .replaceAll("MANY_OPENED", "(".repeat(100_000))
       .replaceAll("OUTSIDE_PORT", `${(this.#listener.addr as Deno.NetAddr).port}`);
   }
 

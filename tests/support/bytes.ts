@@ -27,6 +27,10 @@ function escapeByte(byte: number): string {
 
 /** Fails unless both hold the same bytes; shows both around the first difference, and marks it. */
 export function expectBytes(received: Uint8Array, expected: Uint8Array, mistake?: string): void {
+  if (!(received instanceof Uint8Array)) {
+    // What comes from the exercise may be anything, whatever its type says.
+    fail({ expected: escapeBytes(expected), received: notBytes(received), mistake });
+  }
   const at = firstDifference(received, expected);
   if (at < 0) return;
   const from = at < SHOWN ? 0 : at - 8;
@@ -38,6 +42,11 @@ export function expectBytes(received: Uint8Array, expected: Uint8Array, mistake?
     ? { en: `byte ${at} is one too many`, ko: `${at}번째 바이트부터 남음` }
     : { en: `byte ${at} differs`, ko: `${at}번째 바이트가 다름` };
   fail({ expected: shownExpected, received: shownReceived, mark: { column, text: what }, mistake });
+}
+
+function notBytes(value: unknown) {
+  const is = value === null ? "null" : Array.isArray(value) ? "array" : typeof value;
+  return { en: `no Uint8Array (${is})`, ko: `Uint8Array 가 아님 (${is})` };
 }
 
 function firstDifference(a: Uint8Array, b: Uint8Array): number {

@@ -56,6 +56,8 @@ const KEPT_BYTES = 16 * 1024;
 export const FLOOD_MIB = 8;
 /** A protocol line may not be longer than this many bytes. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
+/** All protocol lines of a process together may not have more: they are kept until its test has ended. */
+const MAX_TOLD_BYTES = 512 * 1024 * 1024;
 
 /** Lines of a stack trace that lie in the workbook, and say nothing to the learner. */
 const HOST_FRAME = /^ +at [^\n]*\/workbook\/host\w*\.ts:\d+:\d+\)?( \{)?\n/gm;
@@ -160,6 +162,7 @@ export class Child {
   #sent: Promise<void> = Promise.resolve();
   #kept: Uint8Array[] = [];
   #keptBytes = 0;
+  #toldBytes = 0;
   #exitCall: number | undefined;
   #isReady = Promise.withResolvers<void>();
   /** Bytes printed so far. */
@@ -362,6 +365,11 @@ export class Child {
   }
 
   #take(parts: Uint8Array[], skip: number): void {
+    this.#toldBytes += parts.reduce((sum, part) => sum + part.length, 0);
+    if (this.#toldBytes > MAX_TOLD_BYTES) {
+      this.flooded = true;
+      return this.killNow();
+    }
     const decoder = new TextDecoder();
     const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
     let reply: unknown;

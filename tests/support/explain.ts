@@ -348,12 +348,14 @@ export function notLoaded(error: WireError, file: ExerciseFile): TaskFailure {
   });
 }
 
+/** Of a line that is longer, only the beginning is searched: it may be made to be searched without end. */
+const MAX_SEARCHED = 1_000;
+
 /** The specifier in the line at which an import failed; failing that, the file that was meant. */
 function importedAt(error: WireError, { source }: ExerciseFile): string {
   const line = Number(/:(\d+):\d+$/.exec(error.at ?? "")?.[1] ?? 0);
-  const specifier = /(?:from|import)\s*\(?\s*(["'`])(.+?)\1/.exec(
-    source.split("\n")[line - 1] ?? "",
-  );
+  const code = source.split("\n")[line - 1]?.slice(0, MAX_SEARCHED) ?? "";
+  const specifier = /(?:from|import)\s*\(?\s*(["'`])(.+?)\1/.exec(code);
   if (specifier) return specifier[2]!;
   const path = /"([^"]+)"/.exec(error.message)?.[1] ?? "";
   return path.split("/").slice(-2).join("/");
@@ -527,10 +529,12 @@ export function unhandled(error: WireError): Text {
  * Text is no proof: it only explains what was seen on the wire.
  */
 export function networkModuleIn(source: string): string | undefined {
-  const pieces = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/.*|\/\*[^]*?\*\//g;
+  const pieces = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/.*|\/\*[^]*?(?:\*\/|$)/g;
   const code = source.replace(pieces, (piece) => piece.startsWith("/") ? " " : piece);
   const wanted = "(?:node:)?(?:http|https|http2|net|tls)|npm:[^\"']+";
-  return new RegExp(`\\b(?:from|import|require)\\s*\\(?\\s*["'](${wanted})["']`).exec(code)?.[1];
+  return new RegExp(`\\b(?:from|import|require)\\s{0,20}\\(?\\s{0,20}["'](${wanted})["']`).exec(
+    code,
+  )?.[1];
 }
 
 /** The failure of code that let the runtime do what it should do itself. */

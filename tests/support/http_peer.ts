@@ -33,6 +33,10 @@ export interface Awaited {
   cut?: string | undefined;
 }
 
+/** More than any response of the suites has: a server that sends without end must not fill the memory. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+const MAX_HEAD_BYTES = 1024 * 1024;
+
 /** One connection to the learner's server. */
 export class HttpPeer {
   /** Has room for more than what is there, which is {@linkcode #came}. */
@@ -52,6 +56,15 @@ export class HttpPeer {
     if (!piece) {
       this.#ended = true;
       return false;
+    }
+    if (this.#size + piece.length > MAX_WAITING_BYTES) {
+      fail({
+        expected: {
+          en: `no more than ${MAX_WAITING_BYTES} bytes that nobody asked for`,
+          ko: `아무도 요청하지 않은 데이터는 ${MAX_WAITING_BYTES}바이트 이하`,
+        },
+        received: escapeBytes(this.#came.subarray(0, 64)),
+      });
     }
     if (this.#size + piece.length > this.#buffer.length) {
       const larger = new Uint8Array((this.#size + piece.length) * 2);
@@ -118,7 +131,7 @@ export class HttpPeer {
     for (;;) {
       const end = endOfHead(this.#came);
       if (end >= 0) return this.#take(end);
-      if (await this.#more()) continue;
+      if (this.#came.length < MAX_HEAD_BYTES && await this.#more()) continue;
       const received: Text = this.#came.length > 0
         ? {
           en: `the end, after ${escapeBytes(this.#came.subarray(0, 200))}`,
@@ -165,6 +178,19 @@ function endOfHead(data: Uint8Array): number {
   return -1;
 }
 
+/** Without the spaces and tabs around it. */
+function withoutBlanks(text: string): string {
+  let from = 0;
+  let to = text.length;
+  while (from < to && isBlank(text[from])) from++;
+  while (to > from && isBlank(text[to - 1])) to--;
+  return text.slice(from, to);
+}
+
+function isBlank(char: string | undefined): boolean {
+  return char === " " || char === "\t";
+}
+
 /** Reads a response's head, or ends the test. */
 export function parseHead(head: Uint8Array, { lfOnly, form }: Awaited = {}): HttpAnswer {
   const text = Array.from(head, (byte) => String.fromCharCode(byte)).join("");
@@ -185,7 +211,7 @@ export function parseHead(head: Uint8Array, { lfOnly, form }: Awaited = {}): Htt
     });
   }
   const fields = lines.map((line): [string, string] => {
-    const [, name, value] = /^([!#$%&'*+\-.^_`|~\w]+):[ \t]*(.*?)[ \t]*$/.exec(line) ?? [];
+    const [, name, value] = /^([!#$%&'*+\-.^_`|~\w]+):([^]*)$/.exec(line) ?? [];
     if (name === undefined || value === undefined) {
       fail({
         expected: { en: "header lines: Name: value", ko: "헤더 줄: Name: value" },
@@ -193,7 +219,8 @@ export function parseHead(head: Uint8Array, { lfOnly, form }: Awaited = {}): Htt
         mistake: form,
       });
     }
-    return [name.toLowerCase(), value];
+    // Not by a pattern: it would look for the end of each run of blanks from each of them.
+    return [name.toLowerCase(), withoutBlanks(value)];
   });
   return { status: Number(status), words, fields, body: new Uint8Array() };
 }

@@ -12,6 +12,11 @@ import type { Endpoint } from "./learner.ts";
 import type { TestContext } from "./run.ts";
 import { showAddr } from "./transcript.ts";
 
+/** More than any test receives: who sends without end must not fill the memory. */
+const MAX_KEPT_BYTES = 256 * 1024 * 1024;
+/** A frame without a body takes so much, too. */
+const LEAST_FRAME_BYTES = 500;
+
 /** What a node does with a frame of one type. */
 export type Answer = (link: NodeLink, frame: Frame) => unknown;
 
@@ -145,6 +150,8 @@ export class NodeLink {
   broken: string | undefined;
   /** The other side has ended the stream, by FIN or RST. */
   isOver = false;
+  /** About what the frames take that came so far. */
+  #keptBytes = 0;
   /** Resolves with that. */
   readonly over: Promise<void> = this.#ended.promise;
 
@@ -192,6 +199,8 @@ export class NodeLink {
 
   #take(frame: Frame): void {
     this.#context.peers.note("receive", `${this.node.id} ← ${describe(frame.header, frame.body)}`);
+    this.#keptBytes += frame.body.length + LEAST_FRAME_BYTES;
+    if (this.#keptBytes > MAX_KEPT_BYTES) throw new RangeError("frames without end");
     this.frames.push(frame);
     this.#tell();
     this.node.answers[frame.header.type]?.(this, frame);

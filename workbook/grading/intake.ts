@@ -7,9 +7,16 @@
  * @module
  */
 
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import type { LessonInfo } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import type { Text } from "../text.ts";
+
+// Not every system has all of them.
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants as Partial<typeof constants> & {
+  O_RDONLY: number;
+};
 
 /** No exercise needs more. */
 export const MAX_EXERCISE_BYTES = 1024 * 1024;
@@ -96,14 +103,15 @@ async function readRegular(path: string): Promise<Uint8Array<ArrayBuffer> | Text
     const info = await Deno.lstat(path);
     if (!info.isFile) return reason(info, wanted);
     if (info.size > MAX_EXERCISE_BYTES) return tooLarge(info.size);
-    using file = await Deno.open(path);
-    // Whoever changes the folder meanwhile gets no further than this.
+    // Whoever changes the folder meanwhile gets no further than this: no link is followed, no pipe waited for.
+    await using file = await open(path, O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0));
+    if (!(await file.stat()).isFile()) return reason({ isSymlink: false }, wanted);
     const bytes = new Uint8Array(MAX_EXERCISE_BYTES + 1);
     let length = 0;
     while (length < bytes.length) {
-      const count = await file.read(bytes.subarray(length));
-      if (count === null) break;
-      length += count;
+      const { bytesRead } = await file.read(bytes, length, bytes.length - length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
     }
     return length > MAX_EXERCISE_BYTES ? tooLarge(length) : bytes.slice(0, length);
   } catch (error) {

@@ -109,10 +109,8 @@ export class Place implements SuitePlace {
         `${root}/deno.json`,
         `${root}/workbook`,
         `${root}/tests/support`,
-        // What the suite of a lesson reads: captured traffic.
-        ...(isFolderSync(`${root}/tests/captures/${slug}`)
-          ? [`${root}/tests/captures/${slug}`]
-          : []),
+        // What some suites compare with.
+        ...existing(`${root}/tests/captures/${slug}`),
         // A teacher's suite may import what lies beside it.
         suite.startsWith(`${root}/tests/`) ? suite : suite.slice(0, suite.lastIndexOf("/")),
         ...maps,
@@ -130,6 +128,15 @@ export class Place implements SuitePlace {
   /** Removes everything. */
   async remove(): Promise<void> {
     await Deno.remove(this.#folder, { recursive: true });
+  }
+}
+
+function existing(path: string): string[] {
+  try {
+    Deno.statSync(path);
+    return [path];
+  } catch {
+    return [];
   }
 }
 
@@ -248,14 +255,6 @@ async function namesIn(folder: string): Promise<string[]> {
 
 async function isFolder(path: string): Promise<boolean> {
   return (await Deno.stat(path).catch(() => undefined))?.isDirectory ?? false;
-}
-
-function isFolderSync(path: string): boolean {
-  try {
-    return Deno.statSync(path).isDirectory;
-  } catch {
-    return false;
-  }
 }
 
 /** Where Deno keeps what it fetched. */
