@@ -747,34 +747,6 @@ task(4, {
 });
 
 task(4, {
-  en: "readLines() on two connections by turns gives each its own lines",
-  ko: "readLines()는 두 연결에서 번갈아 불려도 각자의 줄을 줍니다",
-}, async (context) => {
-  const { learner, step } = context;
-  const [a, b] = [await link(context), await link(context)];
-  const [fromA, fromB] = [await lines(context, a.conn), await lines(context, b.conn)];
-  await a.peer.send(bytes("one\ntwo\nthr"));
-  await b.peer.send(bytes("1\nanother\n..."));
-  const mistake = "shared-between-connections";
-  for (const [iterator, line] of [[fromA, "one"], [fromB, "1"], [fromA, "two"]] as const) {
-    const expected = same(showValue(line));
-    const { value } = await step(expected, () => learner.next(iterator), mistake);
-    expectEqual(value as string, line, { mistake });
-  }
-  for (const { peer } of [a, b]) {
-    await peer.send(bytes("ee\n"));
-    await peer.closeWrite();
-  }
-  for (const [iterator, rest] of [[fromA, ["three"]], [fromB, ["another", "...ee"]]] as const) {
-    const wanted = same(showLines([...rest]));
-    const received = await learner.collect(iterator, { expected: wanted, most: 10 });
-    if (received.join("\n") !== rest.join("\n")) {
-      fail({ expected: wanted, received: showLines(received), mistake });
-    }
-  }
-}, { catches: ["shared-between-connections"] });
-
-task(4, {
   en: "readLines() gives a line as soon as its newline is there",
   ko: "readLines()는 개행이 도착하면 바로 그 줄을 줍니다",
 }, async (context) => {
@@ -833,6 +805,34 @@ task(4, {
     mistake: "line-per-read",
   });
 }, { catches: ["line-per-read"] });
+
+task(4, {
+  en: "readLines() on two connections by turns gives each its own lines",
+  ko: "readLines()는 두 연결에서 번갈아 불려도 각자의 줄을 줍니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const [a, b] = [await link(context), await link(context)];
+  const [fromA, fromB] = [await lines(context, a.conn), await lines(context, b.conn)];
+  await a.peer.send(bytes("one\ntwo\nthr"));
+  await b.peer.send(bytes("1\nanother\n..."));
+  const mistake = "shared-between-connections";
+  for (const [iterator, line] of [[fromA, "one"], [fromB, "1"], [fromA, "two"]] as const) {
+    const expected = same(showValue(line));
+    const { value } = await step(expected, () => learner.next(iterator), mistake);
+    expectEqual(value as string, line, { mistake });
+  }
+  for (const { peer } of [a, b]) {
+    await peer.send(bytes("ee\n"));
+    await peer.closeWrite();
+  }
+  for (const [iterator, rest] of [[fromA, ["three"]], [fromB, ["another", "...ee"]]] as const) {
+    const wanted = same(showLines([...rest]));
+    const received = await learner.collect(iterator, { expected: wanted, most: 10 });
+    if (received.join("\n") !== rest.join("\n")) {
+      fail({ expected: wanted, received: showLines(received), mistake });
+    }
+  }
+}, { catches: ["shared-between-connections"] });
 
 // --- task 5 ---
 

@@ -706,7 +706,10 @@ task(1, {
   const frame = encodeFrame({ type: "ping" });
   await slow.link.sendRaw(frame.subarray(0, 2), "half of a length");
   await peer.learner.rest();
-  quick.link.send({ type: "message" }, body);
+  const message = encodeFrame({ type: "message" }, body);
+  await quick.link.sendRaw(message.subarray(0, 2), "half of a length");
+  await peer.learner.rest();
+  quick.link.sendRaw(message.subarray(2), "the rest of it, a message");
   await peer.message({ from: "carol", body }, mistake);
   await slow.link.sendRaw(frame.subarray(2), "the rest of it, a ping");
   await slow.link.next("pong", {
