@@ -72,7 +72,7 @@ function showTable(table: string[], columns: number): string[] {
     widths[widest]!--;
   }
   return rows.flatMap((row) => {
-    const cells = widths.map((width, at) => wrap(row[at] ?? "", Math.max(1, width)));
+    const cells = widths.map((width, at) => wrap(row[at] ?? "", Math.max(1, width), 2));
     const height = Math.max(...cells.map((cell) => cell.length));
     return Array.from(
       { length: height },

@@ -38,7 +38,7 @@ Deno.test("showMarkdown() fits a table to the screen, and makes lines of it wher
   );
   assertEquals(
     showMarkdown(table, { ...screen, columns: 18 }),
-    "a    what it is\n`x`  소켓 and a\n     port\n\nAfter.",
+    "a    what it is\n`x`  소켓 and a\n       port\n\nAfter.",
   );
   assertEquals(
     showMarkdown(table, { ...screen, columns: 10 }),

@@ -15,7 +15,9 @@ import { readOptions, tooMany, wholeNumber } from "./options.ts";
 export async function startCommand(args: string[], root: string): Promise<number> {
   const { lang, rest } = readOptions(args, {});
   if (rest.length > 1) throw tooMany(rest[1]!);
-  const store = new ProgressStore(root, (text) => console.error(text[lang]));
+  // A full screen would hide what is printed before it.
+  let note: string | undefined;
+  const store = new ProgressStore(root, (text) => note = text[lang]);
   const lessons = await Promise.all(
     (await lessonSlugs(root)).map((slug) => readLesson(root, slug)),
   );
@@ -24,6 +26,7 @@ export async function startCommand(args: string[], root: string): Promise<number
     ? lessonToDo(lessons, await store.states(lessons), last?.lesson)
     : await findLesson(root, wholeNumber(rest[0], "start", 1));
   if (!lesson) {
+    if (note) console.error(note);
     const screen = standardScreen();
     const done = lang === "ko"
       ? "모든 강을 마쳤습니다. 한 강을 다시 하려면: deno task start N"
@@ -41,5 +44,6 @@ export async function startCommand(args: string[], root: string): Promise<number
     seed: undefined,
     lang,
     goesOn: true,
+    note,
   });
 }

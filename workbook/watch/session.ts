@@ -55,6 +55,8 @@ export interface SessionRequest {
   lang: Lang;
   /** Whether it goes on with the next lesson when one is done. */
   goesOn: boolean;
+  /** What the learner has to know from the beginning, where it can be seen. */
+  note?: string | undefined;
 }
 
 /** What a shell expects of a program that a signal ended: 128 and its number. */
@@ -104,6 +106,7 @@ abstract class Session {
     try {
       this.begin();
       await this.open(this.lesson);
+      if (this.request.note) this.say(this.request.note);
       return await this.#ended.promise;
     } finally {
       // First the screen: whatever comes of the rest, the terminal is as it was.

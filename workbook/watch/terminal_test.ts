@@ -219,8 +219,10 @@ Deno.test({
   ignore: noTmux,
   fn: async () => {
     await using learner = await Learner.create();
+    await Deno.mkdir(`${learner.root}/.workbook`, { recursive: true });
+    await Deno.writeTextFile(`${learner.root}/.workbook/progress.json`, "{");
     await learner.run("start");
-    await learner.sees("0 of 6 tasks passed");
+    await learner.sees("0 of 6 tasks passed", "progress.json was damaged");
     await learner.type("C-z");
     await learner.sees("Stopped");
     await learner.type("clear; echo 'in' between", "Enter");
