@@ -111,10 +111,19 @@ task(1, {
     name: "bob",
     text: " a\tb ",
   }, trimmed);
-  // A single space is a text; and a text is not normalised, as names are.
-  for (const text of [" ", "Zoé".normalize("NFD")]) {
-    await expectCommand(learner, `SAY ${text}`, { type: "say", text }, trimmed);
-  }
+  // A single space is a text.
+  await expectCommand(learner, "SAY  ", { type: "say", text: " " }, trimmed);
+  // And a text is not normalised, as names are. No screen shows the difference.
+  const apart = "Zoé".normalize("NFD");
+  const said = await learner.callSync("parseCommand", [bytes(`SAY ${apart}`)]) as Fields;
+  const { length } = typeof said?.text === "string" ? said.text : "";
+  expectEqual(length, apart.length, {
+    what: {
+      en: "length of the text that came in NFD: only names and rooms are normalised",
+      ko: "NFD로 온 글의 길이: 이름과 방만 정규화함",
+    },
+    mistake: trimmed,
+  });
   await expectCommand(learner, `SAY ${word}\r`, { type: "say", text: word });
   await expectCommand(learner, "WHO\r", { type: "who" });
   await expectCommand(learner, "SAY 안녕, 세상", { type: "say", text: "안녕, 세상" }, decoding);
@@ -439,6 +448,11 @@ task(2, {
   await b.say("JOIN r zoé");
   await b.expect("NAMES r Zoé zoé");
   await a.expect("JOINED r zoé");
+  // Another server has other names, and other rooms.
+  const other = await Chat.start(context);
+  const c = await other.connect("C (of a second server)");
+  await c.say("JOIN r Zoé");
+  await c.expect("NAMES r Zoé");
 }, { ...running, catches: ["name-per-room", "names-not-normalised"] });
 
 task(2, {
