@@ -3,7 +3,7 @@
  *
  * The host's maps, lists and buffers are reached through methods that all code of a process shares. Who replaces one
  * is called with the host's own objects, and could take limits and faults away. Those methods can then neither be
- * replaced nor removed; anything may still be added, and classes may still override them.
+ * replaced nor removed; anything may still be added, except to `Object.prototype`, and classes may still override them.
  *
  * @module
  */
