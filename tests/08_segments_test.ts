@@ -658,6 +658,7 @@ task(2, {
   await expectSegments(learner, [
     { ...parts, sourcePort: 0, destinationPort: 65_535 },
     { ...parts, sourcePort: 65_535, destinationPort: 0 },
+    { ...parts, sourcePort, destinationPort: sourcePort },
   ]);
 }, { catches: ["port-truncated", ...UDP_MISTAKES] });
 
@@ -1280,7 +1281,22 @@ task(4, {
       ];
     })
   );
-  await expectDemux(learner, "demuxUdp", udpCases);
+  const toUs = tupleOf({ ...ends, sourcePort: theirs, destinationPort: mine });
+  const anyCases = spellings("::").map((address): Case => ({
+    sockets: [{ id: "any", address, port: mine }],
+    tuple: toUs,
+    socket: "any",
+    mistake,
+  }));
+  await expectDemux(learner, "demuxUdp", [...udpCases, ...anyCases]);
+  const listening = [...spellings("::"), ...spellings(ends.destination)].map((
+    localAddress,
+  ): Case => ({
+    sockets: [{ id: "listening", localAddress, localPort: mine }],
+    tuple: toUs,
+    socket: "listening",
+    mistake,
+  }));
   const tcpCases = pairs.flatMap(({ source, destination }) =>
     spellings(source).flatMap((spelling, i): Case[] => {
       const connection = {
@@ -1294,7 +1310,7 @@ task(4, {
       return [{ sockets: [connection], tuple, socket: "connection", mistake }];
     })
   );
-  await expectDemux(learner, "demuxTcp", tcpCases);
+  await expectDemux(learner, "demuxTcp", [...tcpCases, ...listening]);
 }, { catches: ["addresses-as-text"] });
 
 // --- task 5 ---
@@ -1434,6 +1450,7 @@ task(5, {
     [{ ...packetOf(sent), payload: long }, frame],
     [packetOf(sent), { ...frame, sourceMac: "02:00:00:00:00" }],
     [packetOf(sent), { ...frame, destinationMac: "02:00:00:00:00:zz" }],
+    [packetOf(sent), { ...frame, sourceMac: "02:00:00:00:00:01:02" }],
   ];
   const whats = [
     { en: "65616 is no port", ko: "65616은 포트가 아님" },
@@ -1444,6 +1461,7 @@ task(5, {
     },
     { en: "a MAC address has six bytes", ko: "MAC 주소는 6바이트임" },
     { en: "a MAC address is written in hexadecimal digits", ko: "MAC 주소는 16진수로 씀" },
+    { en: "a MAC address has no seventh byte", ko: "MAC 주소에는 7번째 바이트가 없음" },
   ];
   const mistakes = ["port-truncated", "port-truncated", "payload-limit-ignored"];
   const outcomes = await learner.callEach("encapsulate", calls);
@@ -1451,7 +1469,12 @@ task(5, {
     const mistake = mistakes[i];
     expectArgumentsRefused(outcome, { what: whats[i]!, ...(mistake && { mistake }) });
   });
-}, { catches: ["port-truncated", "payload-limit-ignored"] });
+  // What fits to the last byte is sent: IPv6's length does not count its own header.
+  await expectFrames(learner, [
+    sentOf(random, ends4(random), 65_507),
+    sentOf(random, ends6(random), 65_527),
+  ]);
+}, { catches: ["port-truncated", "payload-limit-ignored", ...UDP_MISTAKES] });
 
 /** What `decapsulate()` says to frames that carry a datagram. */
 async function expectPackets(
@@ -1658,6 +1681,16 @@ task(5, {
   }]);
 }, { catches: ["fragment-taken-for-segment", "no-bounds-check"] });
 
+/** A frame whose IPv4 header ends before the destination, and is right otherwise. */
+function fourWords(sent: Sent): Bytes {
+  const segment = udpSegment({ ...sent, checksum: 0 });
+  const header = join([0x44, 0], u16(16 + segment.length), [0, 0, 0, 0, 64, 17, 0, 0]);
+  const content = join(header, ipBytes(sent.source)!, segment);
+  content.set(u16(checksum(content.subarray(0, 16))), 10);
+  const { sourceMac, destinationMac } = sent;
+  return etherFrame({ sourceMac, destinationMac, type: 0x0800, content });
+}
+
 task(5, {
   en: "decapsulate() refuses wrong checksums and lengths",
   ko: "decapsulate()는 틀린 체크섬과 길이를 거부합니다",
@@ -1706,6 +1739,14 @@ task(5, {
       },
       mistake: "header-length-fixed",
     })),
+    {
+      frame: fourWords(four),
+      what: {
+        en: "a header of 4 words whose checksum fits, under the five there must be",
+        ko: "체크섬은 맞지만 4워드인 헤더: 최소 5워드여야 함",
+      },
+      mistake: "header-length-fixed",
+    },
   ]);
 }, {
   catches: [
@@ -2262,6 +2303,15 @@ task(6, {
       mistake,
     })),
     {
+      file: file.slice(0, 24 + (which - 1) * 76 + 7),
+      what: {
+        en: "a file that ends within the header of a record",
+        ko: "레코드 헤더 중간에서 끝나는 파일",
+      },
+      record: which,
+      mistake,
+    },
+    {
       file: pcapFile(at(which, (frame) => ({ bytes: join(frame, [0]), original: 61 })), {
         snaplen: 60,
       }),
@@ -2302,7 +2352,8 @@ task(6, {
           "a pcapng file, and how to convert it (tcpdump -r in.pcapng -w out.pcap, editcap -F pcap)",
         ko: "pcapng 파일이라는 것과 변환 방법(tcpdump -r in.pcapng -w out.pcap, editcap -F pcap)",
       },
-      says: /pcapng[^]*(tcpdump|editcap|tshark)|(tcpdump|editcap|tshark)[^]*pcapng/i,
+      says:
+        /^(?=[^]*pcapng)([^]*(tcpdump|editcap|tshark)|(?=[^]*wireshark)[^]*(save|convert|export|저장|변환|내보))/i,
     })),
     ...[105, 147, 2].map((linkType) => ({
       file: file({ linkType }),
