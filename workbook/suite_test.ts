@@ -159,6 +159,36 @@ Deno.test("runSuite() has no trouble with a suite whose tests fail", async () =>
   assertEquals([resultOf(report).status, resultOf(report).score], ["fail", 0]);
 });
 
+Deno.test("a suite that calls a function with many inputs gets every outcome, and names the one that never ends", async () => {
+  await using root = await Root.with(
+    `${TASKS}
+    task(1, same("outcomes"), async ({ learner }) => {
+      const outcomes = await learner.callEach("half", [[4], [3], ["x"]]);
+      const told = outcomes.map(({ value, error }) => error?.name ?? value);
+      if (told.join() !== "2,RangeError,ReferenceError" || !outcomes[2]!.isSlip) fail({ received: told.join() });
+    });
+    task(1, same("not written"), async ({ learner }) => void await learner.callEach("later", [[1]]));
+    task(2, same("hangs"), async ({ learner }) => void await learner.callEach("half", [[2], [7], [4]]), {
+      deadlineMs: 300,
+    });`,
+    `export function half(n: number): number {
+      if (n === 7) for (;;);
+      if (typeof n !== "number") return missing;
+      if (n % 2) throw new RangeError("odd");
+      return n / 2;
+    }
+    export function later() {
+      throw new Error("Not implemented: later()");
+    }`,
+  );
+  const report = await root.run();
+  assertEquals(report.trouble, undefined);
+  const told = [...report.tests.values()].map(({ status, failure }) => [status, failure?.kind]);
+  assertEquals(told, [["pass", undefined], ["fail", "missing"], ["fail", "hang"]]);
+  const { failure } = report.tests.get(2)!;
+  assertEquals(failure!.expected!.en, "half(7) (input 2 of 3) ends");
+});
+
 Deno.test("runSuite() runs the tasks that are asked for, and no others", async () => {
   await using root = await Root.with(TASKS + calls(1) + calls(2));
   const report = await root.run({ tasks: [2] });

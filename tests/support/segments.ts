@@ -100,6 +100,9 @@ export const WRONG_CHECKSUMS: Record<string, (bytes: Uint8Array) => number> = {
     bytes.length % 2 === 0
       ? checksum(bytes)
       : checksum(join(bytes.subarray(0, -1), [0, bytes.at(-1)!])),
+  // Another way to the same mistake: a key that differs in nothing but a space.
+  "odd-byte-misplaced ": (bytes) =>
+    checksum(bytes.length % 2 === 0 ? bytes : bytes.subarray(0, -1)),
 };
 
 /** What goes before the segment when the checksum is made. */
