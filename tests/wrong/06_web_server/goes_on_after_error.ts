@@ -1,4 +1,4 @@
-// Fails task 5, 6: goes-on-after-error — answers the error and goes on with whatever comes next.
+// Fails task 5: goes-on-after-error — answers the error and goes on with whatever comes next.
 
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 

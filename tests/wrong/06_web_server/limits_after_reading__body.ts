@@ -1,4 +1,4 @@
-// Fails task 2, 4, 5: limits-after-reading — looks at the length of the body when the body is there.
+// Fails task 2, 4, 5, 6: limits-after-reading — looks at the length of the body when the body is there.
 
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 
