@@ -752,57 +752,6 @@ task(3, {
 }, { catches: ["waits-whole-grace", "accepts-after-stop", "timer-left", "stop-resolves-early"] });
 
 task(3, {
-  en: "startServer() twice makes two servers that share nothing, and neither do their clients",
-  ko:
-    "startServer()를 두 번 부르면 서로 아무것도 나누지 않는 서버가 둘이고, 클라이언트도 그렇습니다",
-}, async (context) => {
-  const mistake = "shared-between-connections";
-  const [first, second] = [await Serving.start(context), await Serving.start(context)];
-  const half = await second.connect("A");
-  const other = await second.connected("B", mistake);
-  // The first half of a character, and meanwhile a line of somebody else.
-  const [line, read] = [bytes("한 글자\n"), total(context.learner, "read")];
-  await half.peer.send(line.subarray(0, 2));
-  await until(context.learner, () => total(context.learner, "read") > read, new Promise(() => {}));
-  await other.exchange("in between", mistake);
-  await half.peer.send(line.subarray(2));
-  await half.answer(await second.asked("한 글자", mistake), "yes", mistake);
-  const stopping = await first.stop(LONG_MS);
-  await context.step(STOPS, () => stopping.ended, mistake);
-  await other.expectOpen(mistake);
-  await other.exchange("still there?", mistake);
-  await second.expectStopped(await second.stop(LONG_MS), "idle-waits-for-grace");
-}, { catches: ["shared-between-connections"] });
-
-task(3, {
-  en: "startServer() changes nothing in a line, replies also with nothing, and to no half line",
-  ko: "startServer()는 줄을 바꾸지 않고, 빈 응답도 보내며, 끝나지 않은 줄에는 응답하지 않습니다",
-}, async (context) => {
-  const { learner } = context;
-  const serving = await Serving.start(context);
-  const client = await serving.connect("A");
-  await client.exchange("  spaces \t of its own\r ", "line-changed");
-  await client.answer(await client.ask("say nothing"), "", "empty-reply-skipped");
-  const before = countOf(learner, "callback");
-  await client.peer.send(bytes("half a li"));
-  await client.peer.closeWrite();
-  // Whoever takes it for a request calls the handler; whoever does not hangs up.
-  const ended = client.expectEnd("half-line-answered");
-  await until(learner, () => countOf(learner, "callback") > before, ended);
-  expectThat(
-    countOf(learner, "callback") === before,
-    {
-      en: "no request is made of a line without its LF",
-      ko: "LF가 없는 줄은 요청이 아님",
-    },
-    { en: "handle() was called with it", ko: "그 줄로 handle()이 호출되었습니다" },
-    "half-line-answered",
-  );
-  await ended;
-  await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
-}, { catches: ["line-changed", "empty-reply-skipped", "half-line-answered"] });
-
-task(3, {
   en: "startServer() answers each line, however it is cut",
   ko: "startServer()는 어떻게 나뉘어 와도 줄마다 응답합니다",
 }, async (context) => {
@@ -898,6 +847,57 @@ for (const atOnce of [false, true]) {
     unhandled: "handler-error-ends-server",
   });
 }
+
+task(3, {
+  en: "startServer() twice makes two servers that share nothing, and neither do their clients",
+  ko:
+    "startServer()를 두 번 부르면 서로 아무것도 나누지 않는 서버가 둘이고, 클라이언트도 그렇습니다",
+}, async (context) => {
+  const mistake = "shared-between-connections";
+  const [first, second] = [await Serving.start(context), await Serving.start(context)];
+  const half = await second.connect("A");
+  const other = await second.connected("B", mistake);
+  // The first half of a character, and meanwhile a line of somebody else.
+  const [line, read] = [bytes("한 글자\n"), total(context.learner, "read")];
+  await half.peer.send(line.subarray(0, 2));
+  await until(context.learner, () => total(context.learner, "read") > read, new Promise(() => {}));
+  await other.exchange("in between", mistake);
+  await half.peer.send(line.subarray(2));
+  await half.answer(await second.asked("한 글자", mistake), "yes", mistake);
+  const stopping = await first.stop(LONG_MS);
+  await context.step(STOPS, () => stopping.ended, mistake);
+  await other.expectOpen(mistake);
+  await other.exchange("still there?", mistake);
+  await second.expectStopped(await second.stop(LONG_MS), "idle-waits-for-grace");
+}, { catches: ["shared-between-connections"] });
+
+task(3, {
+  en: "startServer() changes nothing in a line, replies also with nothing, and to no half line",
+  ko: "startServer()는 줄을 바꾸지 않고, 빈 응답도 보내며, 끝나지 않은 줄에는 응답하지 않습니다",
+}, async (context) => {
+  const { learner } = context;
+  const serving = await Serving.start(context);
+  const client = await serving.connect("A");
+  await client.exchange("  spaces \t of its own\r ", "line-changed");
+  await client.answer(await client.ask("say nothing"), "", "empty-reply-skipped");
+  const before = countOf(learner, "callback");
+  await client.peer.send(bytes("half a li"));
+  await client.peer.closeWrite();
+  // Whoever takes it for a request calls the handler; whoever does not hangs up.
+  const ended = client.expectEnd("half-line-answered");
+  await until(learner, () => countOf(learner, "callback") > before, ended);
+  expectThat(
+    countOf(learner, "callback") === before,
+    {
+      en: "no request is made of a line without its LF",
+      ko: "LF가 없는 줄은 요청이 아님",
+    },
+    { en: "handle() was called with it", ko: "그 줄로 handle()이 호출되었습니다" },
+    "half-line-answered",
+  );
+  await ended;
+  await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
+}, { catches: ["line-changed", "empty-reply-skipped", "half-line-answered"] });
 
 task(3, {
   en: "startServer() goes on when clients are gone",
