@@ -366,6 +366,22 @@ async function patiently(context: TestContext, attempt: Attempt): Promise<void> 
   }
 }
 
+/** Waits until the learner's process has read all that was sent to it on that link. */
+async function isRead({ learner, step }: TestContext, link: NodeLink): Promise<void> {
+  const { id } = link.node;
+  const mine = showAddr(link.addr);
+  await step(
+    { en: `what ${id} has sent is read`, ko: `${id}이(가) 보낸 것을 읽음` },
+    async () => {
+      for (;;) {
+        const { open } = await learner.state();
+        const end = open.find(({ remoteAddr }) => showAddr(remoteAddr) === mine);
+        if (!end || end.bytesRead >= link.sentBytes) return;
+      }
+    },
+  );
+}
+
 /** Waits until the learner's end has made a link of the connection: its list says so. */
 async function isLinked(link: NodeLink, mistake?: string): Promise<void> {
   const { id } = link.node;
@@ -704,10 +720,10 @@ task(1, {
   const body = Uint8Array.from(context.random.bytes(70_000));
   const frame = encodeFrame({ type: "message" }, bytes("at last"));
   await slow.link.sendRaw(frame.subarray(0, 2), "half of a length");
-  await peer.learner.rest();
+  await isRead(context, slow.link);
   const message = encodeFrame({ type: "message" }, body);
   await quick.link.sendRaw(message.subarray(0, 2), "half of a length");
-  await peer.learner.rest();
+  await isRead(context, quick.link);
   quick.link.sendRaw(message.subarray(2), "the rest of it, a message");
   await peer.message({ from: "carol", body }, mistake);
   await slow.link.sendRaw(frame.subarray(2), "the rest of it, a message");

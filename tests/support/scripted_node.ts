@@ -150,6 +150,8 @@ export class NodeLink {
   broken: string | undefined;
   /** The other side has ended the stream, by FIN or RST. */
   isOver = false;
+  /** Bytes that were sent so far. */
+  sentBytes = 0;
   /** About what the frames take that came so far. */
   #keptBytes = 0;
   /** Resolves with that. */
@@ -164,6 +166,11 @@ export class NodeLink {
     this.#context = context;
     this.#conn = conn;
     conn.setNoDelay();
+  }
+
+  /** This end of the connection. */
+  get addr(): Deno.NetAddr {
+    return this.#conn.localAddr;
   }
 
   /** Begins to read. */
@@ -220,7 +227,11 @@ export class NodeLink {
 
   #write(bytes: Uint8Array): Promise<void> {
     const written = this.#sent.then(async () => {
-      for (let done = 0; done < bytes.length;) done += await this.#conn.write(bytes.subarray(done));
+      for (let done = 0; done < bytes.length;) {
+        const count = await this.#conn.write(bytes.subarray(done));
+        done += count;
+        this.sentBytes += count;
+      }
     });
     // The learner's end may have closed it: what the test waits for tells.
     return this.#sent = written.catch(() => {});

@@ -58,6 +58,11 @@ export interface ClassRequest {
   on?: (event: ClassEvent) => void;
   /** How long another run may take to end that was killed, in milliseconds; 5,000 where none is given. */
   lockPatienceMs?: number;
+  /**
+   * Nothing else goes on in this process, so that its environment may be changed while it grades: all temporary
+   * folders are then made in one, which the next run removes if this one is killed.
+   */
+  ownsProcess?: boolean;
   /** Instead of grading, in tests. */
   grade?: (request: SubmissionRequest) => Promise<SubmissionResult>;
 }
@@ -336,6 +341,7 @@ class Run {
     await writeWhole(temporaryFile, own);
     await Deno.mkdir(own, { mode: 0o700 });
     this.#temporary = own;
+    if (!this.#request.ownsProcess) return;
     // All temporary folders of the gradings are made in it.
     for (const name of ["TMPDIR", "TMP", "TEMP"]) {
       this.#environment.set(name, Deno.env.get(name));

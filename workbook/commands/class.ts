@@ -79,6 +79,7 @@ export async function classCommand(args: string[], root: string): Promise<number
   });
   const progress = new ClassProgress(lang);
   const { graded, total } = await gradeClass({
+    ownsProcess: true,
     root,
     roster,
     out,
