@@ -262,8 +262,8 @@ Deno.test({
     await Deno.mkdir(`${base}/root`);
     await Deno.writeTextFile(
       script,
-      `new Deno.Command("setsid", { args: ["sh", "-c", "trap '' TERM HUP; sleep 60; : ${mark}"] }).spawn();
-       console.log("started"); setInterval(() => {}, 1000);`,
+      `new Deno.Command("setsid", { args: ["sh", "-c", "trap '' TERM HUP; echo started; sleep 60; : ${mark}"] }).spawn();
+       setInterval(() => {}, 1000);`,
     );
     const { command, args, env } = inNamespaces(
       ["run", "--no-check", "--no-config", "--allow-all", script],
