@@ -5,7 +5,7 @@
  * A program that is not on this machine is named in the test that is ignored for it.
  */
 
-import { assertEquals, assertGreater, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertMatch } from "@std/assert";
 import { dumpRequest, serveFiles } from "../../solutions/06_web_server/exercise.ts";
 
 const PNG =
@@ -237,7 +237,10 @@ withProgram(curl, "curl", "curl, and what is not a plain GET", async (curl, { or
   // Asks first, with Expect: 100-continue, and without asking.
   const upload = ["--data-binary", `@${folder}/site/big.bin`, page];
   assertEquals(await status(...upload), "413");
-  assertEquals(await status("--header", "Expect:", ...upload), "413");
+  // Who goes on sending beyond what the server throws away may find the connection closed before the answer is read.
+  const unasked = await status("--header", "Expect:", ...upload)
+    .catch((error: Error) => /ended with 5[56]:/.exec(error.message)?.[0] ?? error.message);
+  assert(["413", "ended with 55:", "ended with 56:"].includes(unasked), unasked);
 });
 
 Deno.test({
