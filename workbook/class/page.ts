@@ -9,6 +9,7 @@
 import type { MistakeInfo } from "../course.ts";
 import { cleanLine, escapeHtml } from "../grading/formats/common.ts";
 import { SANDBOX_LEVELS, type SandboxLevel } from "../grading/model.ts";
+import { median } from "../statistics.ts";
 import type { Lang, Text } from "../text.ts";
 import { type ClassInfo, studentsOf } from "./files.ts";
 import type { Row } from "./gradebook.ts";
@@ -485,13 +486,6 @@ function bar(share: number, name: string): string {
 
 function mean(values: number[]): number {
   return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
-}
-
-function median(values: number[]): number {
-  if (values.length === 0) return 0;
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
 function shown(value: number): string {

@@ -14,6 +14,7 @@
 
 import { type LessonInfo, lessonSlugs, readLesson } from "../course.ts";
 import { SUITE_ENV } from "../records.ts";
+import { median, spread } from "../statistics.ts";
 import { runSuite } from "../suite.ts";
 import { benchClass } from "./bench_class.ts";
 import { benchWatch } from "./bench_watch.ts";
@@ -66,10 +67,10 @@ export async function benchCommand(args: string[], root: string): Promise<number
     return [
       `${row.lesson}`,
       `${row.tests}`,
-      shown(row.lessonMs),
+      spread(row.lessonMs),
       `${row.waitsMs}`,
       `${Math.round(own)}`,
-      shown(row.bareMs),
+      spread(row.bareMs),
       (own / median(row.bareMs)).toFixed(1),
     ];
   });
@@ -161,15 +162,4 @@ async function time(root: string, args: string[]): Promise<number> {
     );
   }
   return ms;
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-function shown(values: number[]): string {
-  const [low, high] = [Math.min(...values), Math.max(...values)].map(Math.round);
-  return `${Math.round(median(values))} (${low}–${high})`;
 }

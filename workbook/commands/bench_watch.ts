@@ -8,6 +8,7 @@
  */
 
 import { SUITE_ENV } from "../records.ts";
+import { median, spread } from "../statistics.ts";
 import { hasPty, onPty } from "../watch/pty.ts";
 import { scaffold } from "./new_lesson.ts";
 
@@ -67,8 +68,10 @@ export async function benchWatch(root: string, runs: number): Promise<number> {
       `From saving to the verdict, ${TASKS} tasks, ${where}.\n` +
         `Median of ${runs} saves each (lowest–highest), in ms; ${navigator.hardwareConcurrency} ` +
         `cores, Deno ${Deno.version.deno}.\n\n` +
-        `  deno task lessonN --watch   ${shown(own)}\n` +
-        `  deno test --watch           ${shown(plain)}   (ten ordinary tests of the same code)\n`,
+        `  deno task lessonN --watch   ${spread(own).padStart(16)}\n` +
+        `  deno test --watch           ${
+          spread(plain).padStart(16)
+        }   (ten ordinary tests of the same code)\n`,
     );
     const isFast = median(own) <= LIMIT_MS;
     console.log(isFast ? `It is under ${LIMIT_MS} ms.` : `It is over ${LIMIT_MS} ms.`);
@@ -199,15 +202,4 @@ class Watched {
     await this.#reading;
     await this.#process.status;
   }
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-}
-
-function shown(values: number[]): string {
-  const [low, high] = [Math.min(...values), Math.max(...values)].map(Math.round);
-  return `${Math.round(median(values))} (${low}–${high})`.padStart(16);
 }
