@@ -908,7 +908,7 @@ task(3, {
   const serving = await Serving.start(context);
   // One that is gone before it is accepted: the server stands still meanwhile.
   if (Deno.build.os === "linux") {
-    await learner.paused(() => peers.connectAndReset(serving.addr));
+    await learner.asleep(() => peers.connectAndReset(serving.addr));
   }
   const witness = await serving.connected("A", mistake);
   // One that is idle, and one that has sent half a line.

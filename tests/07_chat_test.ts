@@ -1467,7 +1467,7 @@ task(6, {
   const witness = await chat.joined("w");
   // One that is gone before it is accepted: the server stands still meanwhile.
   if (Deno.build.os === "linux") {
-    await learner.paused(() => peers.connectAndReset(to));
+    await learner.asleep(() => peers.connectAndReset(to));
     const expected: Text = {
       en: "the next client is accepted, though accept() rejected for one that had gone before it",
       ko: "수락되기 전에 떠난 클라이언트 때문에 accept()가 거부된 뒤에도 다음 클라이언트를 수락함",

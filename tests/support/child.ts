@@ -19,6 +19,7 @@ import type { Order } from "../../workbook/protocol.ts";
 import { isReply } from "../../workbook/protocol_check.ts";
 import { SUITE_ENV } from "../../workbook/records.ts";
 import { pathOf } from "../../workbook/std/paths.ts";
+import { isStopped } from "./kernel.ts";
 import { withShortPaths } from "./shown_paths.ts";
 import { strangers, strangersEnvironment, strangersLimits, withoutRights } from "./strangers.ts";
 
@@ -269,6 +270,9 @@ export class Child {
   async asleep<T>(run: () => T | Promise<T>): Promise<T> {
     this.#signal("SIGSTOP");
     try {
+      while (!this.end && !isStopped(this.pid)) {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
       return await run();
     } finally {
       await this.#sent;

@@ -18,7 +18,6 @@ import type { Text } from "../../workbook/text.ts";
 import { type Child, OrderError } from "./child.ts";
 import { type ExerciseFile, isSlip, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
-import { isStopped } from "./kernel.ts";
 import type { Transcript } from "./transcript.ts";
 import { decodeValue, encodeArg, Pattern, Remote, RemoteError, Unshown, View } from "./wire.ts";
 
@@ -638,18 +637,6 @@ export class Learner {
       const now = open.find(({ resource }) => resource === conn.resource)?.bytesRead ?? 0;
       quiet = now === last && now > 0 ? quiet + 1 : 0;
       last = now;
-    }
-  }
-
-  /** Does `run` while the learner's process stands still, as it may on a busy machine. Not on Windows. */
-  async paused(run: () => Promise<void>): Promise<void> {
-    const { pid } = this.#child;
-    Deno.kill(pid, "SIGSTOP");
-    try {
-      while (!isStopped(pid)) await new Promise((resolve) => setTimeout(resolve, 1));
-      await run();
-    } finally {
-      Deno.kill(pid, "SIGCONT");
     }
   }
 

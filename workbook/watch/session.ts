@@ -87,6 +87,8 @@ abstract class Session {
   protected done:
     | { state: LessonState; mistakes: Map<string, MistakeInfo>; next: LessonInfo | undefined }
     | undefined;
+  /** Settles, and never rejects, when the last verdict is on disk: hints, the list and the solution go by that. */
+  protected noted: Promise<void> = Promise.resolve();
   #grader: Grader | undefined;
   #watch: FolderWatch | undefined;
   readonly #ended = Promise.withResolvers<number>();
@@ -112,6 +114,7 @@ abstract class Session {
       // First the screen: whatever comes of the rest, the terminal is as it was.
       this.finish();
       await this.#close();
+      await this.noted;
       for (const tidy of this.#tidy.splice(0)) tidy();
       this.farewell();
     }
@@ -172,7 +175,7 @@ abstract class Session {
         this.types = undefined;
         this.done = undefined;
         this.graded();
-        this.#afterwards(result);
+        this.noted = this.#afterwards(result);
       },
       checked: (found) => {
         this.types = found;
@@ -610,6 +613,7 @@ class TerminalSession extends Session {
     const { root, lang } = this.request;
     const { lesson, store } = this;
     const nextStep = "h";
+    await this.noted;
     const hint = await takeHint({ root, lesson, task: this.#shown, lang, store, nextStep });
     await this.#open("hint", (screen) => viewHint(hint, screen));
   }
@@ -617,6 +621,7 @@ class TerminalSession extends Session {
   async #list(): Promise<void> {
     const { root, lang } = this.request;
     const { store } = this;
+    await this.noted;
     await this.#open("list", (screen) => listLines({ root, store, lang, screen }));
   }
 
@@ -634,6 +639,7 @@ class TerminalSession extends Session {
   async #solution(): Promise<void> {
     const { root, lang } = this.request;
     const { lesson } = this;
+    await this.noted;
     if (!this.done && !await maySee(lesson, this.store)) {
       return this.say(notYet(lesson, "s")[lang]);
     }
