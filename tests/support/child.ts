@@ -164,6 +164,8 @@ export class Child {
   #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #toldBytes = 0;
+  /** How many want it to sleep. */
+  #sleeps = 0;
   #exitCall: number | undefined;
   #isReady = Promise.withResolvers<void>();
   /** Bytes printed so far. */
@@ -266,8 +268,13 @@ export class Child {
     this.#sent = this.#writer.write(new TextEncoder().encode(`${line}\n`)).catch(() => {});
   }
 
-  /** Lets the process sleep while `run` goes on: whatever arrives meanwhile, it finds all at once. */
+  /**
+   * Lets the process sleep while `run` goes on: whatever arrives meanwhile, it finds all at once.
+   *
+   * Several of these may overlap: it wakes when the last of them is over.
+   */
   async asleep<T>(run: () => T | Promise<T>): Promise<T> {
+    this.#sleeps++;
     this.#signal("SIGSTOP");
     try {
       while (!this.end && !isStopped(this.pid)) {
@@ -276,7 +283,8 @@ export class Child {
       return await run();
     } finally {
       await this.#sent;
-      this.#signal("SIGCONT");
+      this.#sleeps--;
+      if (this.#sleeps === 0) this.#signal("SIGCONT");
     }
   }
 
