@@ -159,6 +159,8 @@ export class Child {
   readonly #waiting = new Map<number, (answer: Answer | ChildEnd) => void>();
   readonly #word = crypto.randomUUID();
   #nextId = 1;
+  /** How many have put it to sleep. */
+  #sleepers = 0;
   /** Settles when all orders so far are on their way. */
   #sent: Promise<void> = Promise.resolve();
   #kept: Uint8Array[] = [];
@@ -266,9 +268,12 @@ export class Child {
     this.#sent = this.#writer.write(new TextEncoder().encode(`${line}\n`)).catch(() => {});
   }
 
-  /** Lets the process sleep while `run` goes on: whatever arrives meanwhile, it finds all at once. */
+  /**
+   * Lets the process sleep while `run` goes on: whatever arrives meanwhile, it finds all at once. If it is put to sleep
+   * several times at once, it sleeps until the last `run` has ended.
+   */
   async asleep<T>(run: () => T | Promise<T>): Promise<T> {
-    this.#signal("SIGSTOP");
+    if (this.#sleepers++ === 0) this.#signal("SIGSTOP");
     try {
       while (!this.end && !isStopped(this.pid)) {
         await new Promise((resolve) => setTimeout(resolve, 1));
@@ -276,7 +281,7 @@ export class Child {
       return await run();
     } finally {
       await this.#sent;
-      this.#signal("SIGCONT");
+      if (--this.#sleepers === 0) this.#signal("SIGCONT");
     }
   }
 
