@@ -20,6 +20,8 @@ export const SUITE_ENV = {
   seed: "WORKBOOK_SEED",
   /** Task numbers to grade, comma-separated; absent for all. */
   tasks: "WORKBOOK_TASKS",
+  /** How many tasks run at a time; absent for one. */
+  tasksAtATime: "WORKBOOK_TASKS_AT_A_TIME",
   /** The word that opens a record. */
   word: "WORKBOOK_WORD",
   /** Set if the suite waits for a line on its standard input before it looks at the exercise. */

@@ -28,7 +28,9 @@ export interface SuiteRequest {
   seed: number;
   /** Only these tasks. */
   tasks?: number[] | undefined;
-  /** Runs the tests in an order drawn from this number. */
+  /** How many tasks run at a time, where nothing else needs the machine's cores; one unless it is given. */
+  tasksAtATime?: number | undefined;
+  /** Runs the tests in an order drawn from this number, one after the other. */
   shuffle?: number | undefined;
   /** The import map in force, or none where deno.json's imports serve. */
   importMap?: string | undefined;
@@ -71,6 +73,9 @@ export interface SuiteReport {
   /** What went wrong, if it is not the learner's. */
   trouble?: Text;
 }
+
+/** How many tasks run at a time where one person waits for one verdict. More would have more wait for the processor. */
+export const TASKS_FOR_ONE = Math.min(2, navigator.hardwareConcurrency);
 
 /** Time for a suite to start and to say what it will run, in milliseconds. */
 const START_MS = 30_000;
@@ -207,6 +212,7 @@ class Suite implements PreparedSuite {
 
   #command(waits: boolean): Deno.Command {
     const { root, slug, target, seed, tasks, shuffle, importMap, place } = this.#request;
+    const atATime = shuffle === undefined ? this.#request.tasksAtATime ?? 1 : 1;
     const suite = this.#request.suiteFile ?? `${root}/tests/${slug}_test.ts`;
     const suiteMap = place?.suiteMap ?? importMap;
     const args = [
@@ -229,6 +235,7 @@ class Suite implements PreparedSuite {
       [SUITE_ENV.word]: this.#word,
       ...(waits && { [SUITE_ENV.waits]: "1" }),
       ...(tasks && { [SUITE_ENV.tasks]: tasks.join(",") }),
+      ...(atATime > 1 && { [SUITE_ENV.tasksAtATime]: `${atATime}` }),
       ...(importMap && { [SUITE_ENV.importMap]: importMap }),
     };
     const launch = place?.launch({ args, env, suite, slug }) ??

@@ -196,6 +196,42 @@ Deno.test("runSuite() runs the tasks that are asked for, and no others", async (
   assertEquals(report.plan.map(({ task }) => task), [2]);
 });
 
+Deno.test("runSuite() runs two tasks at a time if asked to, and tells them in their order", async () => {
+  await using root = await Root.with(
+    `${TASKS}
+    const met = Promise.withResolvers<void>();
+    task(1, same("waits for task 2"), async ({ learner }) => {
+      await met.promise;
+      await learner.call("two");
+    });
+    task(1, same("waits, too"), async ({ learner }) => void await learner.call("two"));
+    task(2, same("comes"), async ({ learner }) => {
+      await learner.call("two");
+      met.resolve();
+    });
+    task(3, same("fails"), async ({ learner }) => {
+      await learner.call("two");
+      fail({ received: "3" });
+    });
+    task(4, same("hangs"), async ({ learner }) => void await learner.call("hang"), { deadlineMs: 300 });
+    task(4, same("is not tried"), async ({ learner }) => void await learner.call("two"));`,
+    `export const two = () => (console.log("called"), 2);
+    export const hang = () => new Promise(() => setTimeout(() => {}, 60_000));`,
+  );
+  const inOrder: number[] = [];
+  const report = await root.run({ tasksAtATime: 2 }, (task) => inOrder.push(task));
+  assertEquals(report.trouble, undefined);
+  assertEquals(inOrder, [1, 2, 3, 4]);
+  assertEquals(
+    [...report.tests.values()].map(({ index, failure }) => [index, failure?.kind]),
+    [[0, undefined], [1, undefined], [2, undefined], [3, "assert"], [4, "hang"], [5, "not-run"]],
+  );
+  assertEquals([...report.outputs.values()], ["called\ncalled\n", "called\n", "called\n", ""]);
+
+  const alone = await root.run({ tasks: [1] });
+  assertEquals(alone.tests.get(0)?.failure?.kind, "hang");
+});
+
 Deno.test("runSuite() goes on when a promise that no test waits for is rejected", async () => {
   await using root = await Root.with(`${TASKS}
 task(1, same("forgets"), async () => {

@@ -159,13 +159,13 @@ export class Child {
   readonly #waiting = new Map<number, (answer: Answer | ChildEnd) => void>();
   readonly #word = crypto.randomUUID();
   #nextId = 1;
+  /** How many have put it to sleep. */
+  #sleepers = 0;
   /** Settles when all orders so far are on their way. */
   #sent: Promise<void> = Promise.resolve();
   #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #toldBytes = 0;
-  /** How many want it to sleep. */
-  #sleeps = 0;
   #exitCall: number | undefined;
   #isReady = Promise.withResolvers<void>();
   /** Bytes printed so far. */
@@ -269,13 +269,11 @@ export class Child {
   }
 
   /**
-   * Lets the process sleep while `run` goes on: whatever arrives meanwhile, it finds all at once.
-   *
-   * Several of these may overlap: it wakes when the last of them is over.
+   * Lets the process sleep while `run` goes on: whatever arrives meanwhile, it finds all at once. If it is put to sleep
+   * several times at once, it sleeps until the last `run` has ended.
    */
   async asleep<T>(run: () => T | Promise<T>): Promise<T> {
-    this.#sleeps++;
-    this.#signal("SIGSTOP");
+    if (this.#sleepers++ === 0) this.#signal("SIGSTOP");
     try {
       while (!this.end && !isStopped(this.pid)) {
         await new Promise((resolve) => setTimeout(resolve, 1));
@@ -283,8 +281,7 @@ export class Child {
       return await run();
     } finally {
       await this.#sent;
-      this.#sleeps--;
-      if (this.#sleeps === 0) this.#signal("SIGCONT");
+      if (--this.#sleepers === 0) this.#signal("SIGCONT");
     }
   }
 

@@ -98,9 +98,9 @@ function start(): Loaded {
 export class Processes {
   #spare: Loaded | undefined;
   #begun = false;
-  #current: { loaded: Loaded; task: number } | undefined;
-  /** Further processes of the current task. */
-  #others: Loaded[] = [];
+  /** By task: its process, and further ones that its tests asked for. */
+  #own = new Map<number, Loaded>();
+  #others = new Map<number, Loaded[]>();
 
   /** Starts the first process, if there is an exercise; those that wait for one, if it is still to be saved. */
   begin(): void {
@@ -110,40 +110,42 @@ export class Processes {
     else this.#spare = start();
   }
 
-  /** The task whose process is at work. */
-  get currentTask(): number | undefined {
-    return this.#current?.task;
+  /** The tasks whose processes are at work. */
+  get tasks(): number[] {
+    return [...this.#own.keys()];
   }
 
   /** The process of `task`, a fresh one if the last has ended. The spare for the next is started. */
   take(task: number, { isLast }: { isLast: boolean }): Loaded {
-    if (this.#current?.task === task && !this.#current.loaded.child.end) {
-      return this.#current.loaded;
-    }
+    const own = this.#own.get(task);
+    if (own && !own.child.end) return own;
     const loaded = this.#spare ?? start();
-    this.#current = { loaded, task };
+    this.#own.set(task, loaded);
     this.#spare = isLast ? undefined : start();
     return loaded;
   }
 
-  /** Further process number `index` of the current task, a fresh one if the last has ended. */
-  takeOther(index: number): Loaded {
-    const other = this.#others[index];
+  /** Further process number `index` of `task`, a fresh one if the last has ended. */
+  takeOther(task: number, index: number): Loaded {
+    const others = this.#others.get(task) ?? [];
+    this.#others.set(task, others);
+    const other = others[index];
     if (other && !other.child.end) return other;
-    return this.#others[index] = start();
+    return others[index] = start();
   }
 
-  /** Gives up the current task's processes, for the caller to end. */
-  release(): Child[] {
-    const children = [...(this.#current ? [this.#current.loaded] : []), ...this.#others];
-    this.#current = undefined;
-    this.#others = [];
-    return children.map(({ child }) => child);
+  /** Gives up the processes of `task`, for the caller to end. */
+  release(task: number): Child[] {
+    const own = this.#own.get(task);
+    const all = [...(own ? [own] : []), ...this.#others.get(task) ?? []];
+    this.#own.delete(task);
+    this.#others.delete(task);
+    return all.map(({ child }) => child);
   }
 
   /** Ends all processes. */
   async end(): Promise<void> {
-    await Promise.all(this.release().map((child) => child.kill()));
-    await Promise.all([this.#spare?.child, ...ready.splice(0)].map((child) => child?.kill()));
+    const left = [...this.tasks.flatMap((task) => this.release(task)), ...ready.splice(0)];
+    await Promise.all([this.#spare?.child, ...left].map((child) => child?.kill()));
   }
 }

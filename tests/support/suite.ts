@@ -3,12 +3,15 @@
  *
  * Each task gets a process of the learner's, shared by its tests as long as they pass; the next task's
  * process starts while this one's runs. Each test has the task's deadline, and a test that had to be stopped is
- * the last one of its task, so that a task which hangs is told within its deadline. Every test, also one that was stopped, is reported to the runner.
+ * the last one of its task, so that a task which hangs is told within its deadline. Every test, also one that was
+ * stopped, is reported to the runner.
+ *
+ * The runner may ask for several tasks at a time: they share nothing but the machine, and are told in their order.
  *
  * @module
  */
 
-import { type FailureRecord, SUITE_ENV, type TestRecord } from "../../workbook/records.ts";
+import { type FailureRecord, SUITE_ENV } from "../../workbook/records.ts";
 import type { Text } from "../../workbook/text.ts";
 import type { Child } from "./child.ts";
 import { file, type Loaded, Processes, untilSaved } from "./exercise.ts";
@@ -44,6 +47,9 @@ interface Declared extends RunnableTest {
 const DEADLINE_MS = 2_000;
 /** How long the machine may take to start a process: a fault of the machine's, not of the learner's. */
 const START_MS = 20_000;
+
+/** How many tasks run at a time. In disorder, or started by hand, it is one test after the other. */
+const TASKS_AT_A_TIME = Number(Deno.env.get(SUITE_ENV.tasksAtATime) ?? 1);
 
 const declared: Declared[] = [];
 const processes = new Processes();
@@ -84,6 +90,8 @@ interface TaskState {
   /** One of its tests had to be stopped: it is over. */
   stopped: boolean;
   output: string;
+  /** Settles when its processes have gone, after its last test. */
+  gone?: Promise<void>;
 }
 
 const states = new Map<number, TaskState>();
@@ -96,37 +104,76 @@ function stateOf(task: number): TaskState {
   return state;
 }
 
+/** How a test went. */
+interface Outcome {
+  durationMs: number;
+  transcript: Transcript;
+  /** What it threw, if it did not pass. */
+  error?: unknown;
+}
+
 async function runAndReport(test: Declared): Promise<void> {
   await untilSaved();
   reportPlan();
-  const transcript = new Transcript();
-  const begin = performance.now();
-  let status: TestRecord["status"] = "pass";
-  let error: unknown;
-  try {
-    await runTest(test, transcript);
-  } catch (caught) {
-    error = caught;
-    status = caught instanceof TaskFailure ? "fail" : "error";
-  }
+  const { durationMs, transcript, error } = await (TASKS_AT_A_TIME > 1 ? ahead(test) : run(test));
   const failure = error === undefined ? undefined : failureOf(error);
   report({
     record: "test",
     task: test.task,
     index: test.index,
-    status,
-    durationMs: Math.round(performance.now() - begin),
+    status: failure ? error instanceof TaskFailure ? "fail" : "error" : "pass",
+    durationMs,
     ...(failure && { failure }),
     transcript: failure ? transcript.steps() : [],
   });
-  done.add(test);
-  if (!remaining().some(({ task }) => task === test.task)) endTask(test.task);
-  if (remaining().length === 0) await endSuite();
+  told.add(test);
+  if (declared.every((other) => told.has(other) || other.task !== test.task)) tellEnd(test.task);
+  if (told.size === declared.length) await endSuite();
   if (error !== undefined) throw error;
 }
 
-/** Tests that have ended. They may run in any order. */
+/** Runs a test. With the last one of its task that task's processes end. */
+async function run(test: Declared): Promise<Outcome> {
+  const transcript = new Transcript();
+  const begin = performance.now();
+  const outcome: Outcome = { durationMs: 0, transcript };
+  try {
+    await runTest(test, transcript);
+  } catch (error) {
+    outcome.error = error;
+  }
+  outcome.durationMs = Math.round(performance.now() - begin);
+  done.add(test);
+  if (!remaining().some(({ task }) => task === test.task)) {
+    stateOf(test.task).gone = dropChildren(test.task);
+  }
+  return outcome;
+}
+
+let outcomes: Map<Declared, PromiseWithResolvers<Outcome>> | undefined;
+
+/** How a test went, when several tasks run at a time: the first that is asked for starts them all. */
+function ahead(test: Declared): Promise<Outcome> {
+  if (!outcomes) {
+    outcomes = new Map(declared.map((test) => [test, Promise.withResolvers()]));
+    const tasks = [...new Set(declared.map(({ task }) => task))];
+    for (let i = 0; i < TASKS_AT_A_TIME; i++) runTasks(tasks, outcomes);
+  }
+  return outcomes.get(test)!.promise;
+}
+
+/** Takes one task after another and runs its tests. */
+async function runTasks(tasks: number[], outcomes: Map<Declared, PromiseWithResolvers<Outcome>>) {
+  for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
+    for (const test of declared.filter((test) => test.task === task)) {
+      outcomes.get(test)!.resolve(await run(test));
+    }
+  }
+}
+
+/** Tests that have ended, and those that have been reported. They may run in any order. */
 const done = new Set<Declared>();
+const told = new Set<Declared>();
 let planReported = false;
 
 function remaining(): Declared[] {
@@ -163,27 +210,26 @@ function failureOf(error: unknown): FailureRecord {
 }
 
 /** What is still to be told of tasks that have ended, in their order. */
-let told: Promise<void> = Promise.resolve();
+let telling: Promise<void> = Promise.resolve();
 
-/** Ends a task. Its process is gone, and its output told, while the next task is at work already. */
-function endTask(task: number): void {
-  const children = processes.currentTask === task ? processes.release() : [];
-  const gone = Promise.all(children.map((child) => child.kill()));
-  told = told.then(async () => {
-    await gone;
-    for (const child of children) stateOf(task).output += child.output;
-    report({ record: "output", task, output: stateOf(task).output });
+/** Tells the end of a task: when its processes have gone, while the next task is at work already. */
+function tellEnd(task: number): void {
+  const state = stateOf(task);
+  telling = telling.then(async () => {
+    await state.gone;
+    report({ record: "output", task, output: state.output });
   });
 }
 
 async function endSuite(): Promise<void> {
   await processes.end();
-  await told;
+  await telling;
   report({ record: "end" });
 }
 
-async function dropChild(task: number): Promise<void> {
-  const children = processes.release();
+/** Ends the processes of a task, and keeps what they printed. */
+async function dropChildren(task: number): Promise<void> {
+  const children = processes.release(task);
   await Promise.all(children.map((child) => child.kill()));
   for (const child of children) stateOf(task).output += child.output;
 }
@@ -193,10 +239,9 @@ async function runTest(test: Declared, transcript: Transcript): Promise<void> {
   if (loadHangs) throw loadHangs;
   const state = stateOf(test.task);
   if (state.stopped) throw notTried();
-  const isLast = !remaining().some(({ task }) => task !== test.task);
-  const loaded = await takeProcess(test.task, isLast);
+  const loaded = await takeProcess(test.task);
   await machineStarts(loaded.child);
-  const run = new Run(test, loaded, transcript, (index) => processes.takeOther(index));
+  const run = new Run(test, loaded, transcript, (index) => processes.takeOther(test.task, index));
   try {
     await run.finish(test.deadlineMs);
   } catch (error) {
@@ -205,17 +250,21 @@ async function runTest(test: Declared, transcript: Transcript): Promise<void> {
       state.stopped = true;
       if (run.loading) loadHangs = error as TaskFailure;
     }
-    await dropChild(test.task);
+    await dropChildren(test.task);
     throw error;
   } finally {
     run.peers.release();
   }
 }
 
-/** The task's process. That of another task, which may have tests to come when they are in disorder, is ended. */
-async function takeProcess(task: number, isLast: boolean): Promise<Loaded> {
-  const other = processes.currentTask;
-  if (other !== undefined && other !== task) await dropChild(other);
+/** The task's process. Those of other tasks, which may have tests to come when they are in disorder, are ended first. */
+async function takeProcess(task: number): Promise<Loaded> {
+  if (TASKS_AT_A_TIME === 1) {
+    await Promise.all(processes.tasks.filter((other) => other !== task).map(dropChildren));
+  }
+  const isLast = remaining().every((test) =>
+    test.task === task || processes.tasks.includes(test.task)
+  );
   return processes.take(task, { isLast });
 }
 

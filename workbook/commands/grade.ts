@@ -20,6 +20,7 @@ import {
   zeroResult,
 } from "../grading/submission.ts";
 import { SUITE_ENV } from "../records.ts";
+import { TASKS_FOR_ONE } from "../suite.ts";
 import { ProgressLine, standardScreen } from "../terminal.ts";
 import { readOptions, userPath, wholeNumber } from "./options.ts";
 
@@ -95,6 +96,7 @@ export async function gradeCommand(args: string[], root: string): Promise<number
     suites,
     sandbox,
     importMap: Deno.env.get(SUITE_ENV.importMap),
+    tasksAtATime: TASKS_FOR_ONE,
     signal: interrupt.signal,
     onLesson: showNext,
   });

@@ -9,6 +9,7 @@ import { CommandError } from "../errors.ts";
 import { grade } from "../grade.ts";
 import { ProgressStore } from "../progress.ts";
 import { SUITE_ENV } from "../records.ts";
+import { TASKS_FOR_ONE } from "../suite.ts";
 import { ProgressLine, type Screen, standardScreen } from "../terminal.ts";
 import type { Lang } from "../text.ts";
 import { typeErrors, viewTypeErrors } from "../type_errors.ts";
@@ -103,6 +104,7 @@ async function gradeOnce(job: Job, signal: AbortSignal): Promise<number> {
     lang,
     importMap,
     tasks,
+    tasksAtATime: TASKS_FOR_ONE,
     signal,
     onTask: (task) => {
       if (asJson || signal.aborted) return;

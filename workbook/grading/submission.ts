@@ -41,6 +41,8 @@ export interface SubmissionRequest {
   importMap?: string | undefined;
   /** How the code is kept in; see {@linkcode bestSandbox}. */
   sandbox: SandboxLevel;
+  /** How many tasks run at a time; one unless it is given. */
+  tasksAtATime?: number;
   /** The version of the course, where the caller knows it already. */
   course?: string | undefined;
   /** Ends the grading; the lessons that are left then get status `error`. */
@@ -89,6 +91,7 @@ export async function gradeSubmission(request: SubmissionRequest): Promise<Submi
         importMap,
         place,
         signal,
+        tasksAtATime: request.tasksAtATime,
       };
       const result = await gradeOwn(await grade(setting), { ...setting, suites: own });
       const why = refused.get(lesson.slug);

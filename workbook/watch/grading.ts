@@ -7,7 +7,7 @@
 import type { LessonInfo } from "../course.ts";
 import { grade } from "../grade.ts";
 import type { LessonResult, TaskResult } from "../result.ts";
-import { type PreparedSuite, prepareSuite } from "../suite.ts";
+import { type PreparedSuite, prepareSuite, TASKS_FOR_ONE } from "../suite.ts";
 import type { Lang } from "../text.ts";
 import { type TypeErrors, typeErrors } from "../type_errors.ts";
 
@@ -79,7 +79,13 @@ export class Grader {
     if (!madeFor) return;
     try {
       const seed = this.#subject.seed ?? drawSeed();
-      const request = { ...this.#subject, slug: this.#subject.lesson.slug, seed, ownGroup: true };
+      const request = {
+        ...this.#subject,
+        slug: this.#subject.lesson.slug,
+        seed,
+        tasksAtATime: TASKS_FOR_ONE,
+        ownGroup: true,
+      };
       this.#prepared = { suite: prepareSuite(request), seed, madeFor };
     } catch {
       // The machine has no room for it now: it is started when it is needed.
@@ -121,6 +127,7 @@ export class Grader {
       lang,
       importMap,
       tasks,
+      tasksAtATime: TASKS_FOR_ONE,
       signal,
       ownGroup: true,
       prepared: taken?.suite,
