@@ -44,6 +44,8 @@ export interface CallOptions {
   mistakeOf?: (error: WireError) => string | undefined;
   /** The object that comes back stays in the learner's process, also where it could be sent. */
   hold?: boolean;
+  /** The test judges itself what the call rejects with; else that ends the test at once. */
+  mayReject?: boolean;
 }
 
 type CallOrder =
@@ -195,8 +197,8 @@ export class Learner {
    */
   call(name: string, args: unknown[] = [], options: CallOptions = {}): Promise<unknown> {
     const order = { op: "call", name, ...(options.hold && { hold: true }) } as const;
-    const returned = this.#returned(order, args, options);
-    return this.#watched(returned.then(({ value }) => value));
+    const value = this.#returned(order, args, options).then(({ value }) => value);
+    return options.mayReject ? value : this.#watched(value);
   }
 
   /** The same for a function whose contract is to return at once, not a promise. */
