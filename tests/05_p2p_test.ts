@@ -128,15 +128,15 @@ class LearnerPeer {
     if (className) expectErrorClass(error, className, expected, mistake);
   }
 
-  send(id: string, body: Uint8Array | Pattern, mistake?: string): Promise<unknown> {
+  send(id: string, body: Uint8Array | Pattern | Remote, mistake?: string): Promise<unknown> {
     return this.#method("send", [id, body], mistake ? { mistake } : {});
   }
 
-  broadcast(body: Uint8Array | Pattern, mistake?: string): Promise<unknown> {
+  broadcast(body: Uint8Array | Pattern | Remote, mistake?: string): Promise<unknown> {
     return this.#method("broadcast", [body], mistake ? { mistake } : {});
   }
 
-  async share(content: Uint8Array): Promise<unknown> {
+  async share(content: Uint8Array | Remote): Promise<unknown> {
     return await this.#method("share", [content]);
   }
 
@@ -234,6 +234,20 @@ class LearnerPeer {
     expectBytes(bytesOf(message.body, "body"), body, mistake);
   }
 
+  /** Lets its application read so many messages, whatever is in them. */
+  async skipMessages(count: number, mistake: string): Promise<void> {
+    const expected: Text = {
+      en: `${this.id} reads ${count} messages`,
+      ko: `${this.id}이(가) 메시지 ${count}개를 읽음`,
+    };
+    await this.context.step(expected, async () => {
+      this.#messages ??= await this.learner.iterate(this.remote, "messages");
+      for (let i = 0; i < count; i++) {
+        await this.learner.method(this.#messages, "next", [], { hold: true, expected, mistake });
+      }
+    }, mistake);
+  }
+
   /** Waits for the end of the iteration. */
   async expectNoMoreMessages(mistake?: string): Promise<void> {
     const expected: Text = {
@@ -280,6 +294,14 @@ function wrongPort(entries: Entry[]): Judge {
       listed.some((one) => entries.some(({ id, port }) => one?.id === id && one?.port !== port))
       ? "ephemeral-identity"
       : undefined;
+}
+
+/** The same of several peers in one process, of which `peer` may list itself if they share what is not shared. */
+function listsItself(peer: LearnerPeer, entries: Entry[]): Judge {
+  return (listed) =>
+    Array.isArray(listed) && listed.some((one) => one?.id === peer.id)
+      ? "shared-between-connections"
+      : wrongPort(entries)(listed);
 }
 
 /** Makes a peer of the learner's. */
@@ -329,6 +351,8 @@ class TooBusy extends Error {}
 /** What a test of patience does with a peer of so little patience; `link` makes a link that must come about. */
 type Attempt = (attempt: {
   peer: LearnerPeer;
+  /** How much patience that is. */
+  silenceMs: number;
   /** A node that has dialled the peer and is linked with it. */
   link: (
     id: string,
@@ -351,6 +375,7 @@ async function patiently(context: TestContext, attempt: Attempt): Promise<void> 
     try {
       return await attempt({
         peer,
+        silenceMs,
         link: (id, options, mistake) =>
           linkedNode(context, peer, id, options, mistake).catch((error) => {
             throw isLast || !(error instanceof TaskFailure) ? error : new TooBusy();
@@ -438,6 +463,30 @@ task(1, {
   }
   for (const peer of peers) await peer.close();
 }, { catches: ["listens-everywhere"] });
+
+task(1, {
+  en: "createPeer() rejects if nobody could ever link with such a peer",
+  ko: "createPeer()는 아무도 링크할 수 없을 피어라면 실패합니다",
+}, async ({ learner }) => {
+  const mistake = "bad-options-taken";
+  const ids: [id: string, what: Text][] = [
+    ["", { en: "an id of 0 characters", ko: "0글자 id" }],
+    ["x".repeat(65), { en: "an id of 65 characters", ko: "65글자 id" }],
+  ];
+  for (const [id, { en, ko }] of ids) {
+    const expected: Text = {
+      en: `createPeer() rejects: ${en}`,
+      ko: `createPeer()가 실패함: ${ko}`,
+    };
+    await learner.throws("createPeer", [{ id }], { expected, mistake });
+  }
+  await learner.faults({ api: ["listen"], times: 1_000, error: "PermissionDenied" });
+  const expected: Text = {
+    en: "createPeer() rejects: it cannot listen",
+    ko: "createPeer()가 실패함: 들을 수 없음",
+  };
+  await learner.throws("createPeer", [{ id: "alice" }], { expected, mistake });
+}, { catches: ["bad-options-taken"], leak: "bad-options-taken" });
 
 /** What the learner's hello has to say. */
 function expectHello(peer: LearnerPeer, { header, body }: { header: Header; body: Uint8Array }) {
@@ -542,6 +591,8 @@ function lies(port: number): [bytes: Uint8Array, what: string][] {
     { ...hello, id: undefined },
     { ...hello, id: "" },
     { ...hello, id: "x".repeat(65) },
+    // 33 characters to a reader, and 65 UTF-16 code units.
+    { ...hello, id: `x${"🧦".repeat(32)}` },
     { ...hello, id: 7 },
     { ...hello, port: undefined },
     { ...hello, port: 0 },
@@ -570,7 +621,8 @@ task(1, {
   const before = await linkedNode(context, peer, "bob");
   await peers.connectAndReset(peer.addr);
   const liar = new ScriptedNode(context, "liar", { greets: false });
-  for (const [lie, what] of lies(liar.addr.port)) {
+  // All at the same time: none may hold up another.
+  const tell = async ([lie, what]: [Uint8Array, string]) => {
     const link = await liar.dial(peer.addr);
     await link.next("hello", {
       expected: {
@@ -593,7 +645,8 @@ task(1, {
       { en: "the list of peers was sent", ko: "피어 목록이 전송되었습니다" },
       "hello-unchecked",
     );
-  }
+  };
+  await Promise.all(lies(liar.addr.port).map(tell));
   const after = await linkedNode(context, peer, "carol", {}, "bad-hello-kills");
   await peer.expectPeers(
     [before.node.entry, after.node.entry],
@@ -628,17 +681,43 @@ task(1, {
   await refused;
   const node = new ScriptedNode(context, "bob");
   await peer.connect(node.addr, "bob", "bad-hello-kills");
-  await peer.expectPeers([node.entry]);
+  const again = peer.connect(refuser.addr, "rita", "failure-remembered");
+  const second = await refuser.accept({
+    en: "connect() connects again, to rita who refused before",
+    ko: "connect()가 앞서 거절한 rita에게 다시 연결함",
+  }, "failure-remembered");
+  await second.sendHello();
+  await second.sendList();
+  await again;
+  await peer.expectPeers([node.entry, refuser.entry]);
   await peer.close();
-}, { catches: ["hello-unchecked", "bad-hello-kills"], unhandled: "bad-hello-kills" });
+}, {
+  catches: ["hello-unchecked", "bad-hello-kills", "failure-remembered"],
+  unhandled: "bad-hello-kills",
+});
 
 task(1, {
   en: "whoever says nothing in silenceMs is closed, and holds up nobody",
   ko: "silenceMs 동안 말이 없는 연결은 닫히고, 다른 피어를 막지 않습니다",
 }, async (context) => {
-  await patiently(context, async ({ peer, link: linked }) => {
+  await patiently(context, async ({ peer, link: linked, silenceMs, unless }) => {
     const mute = new ScriptedNode(context, "mute", { greets: false });
     const link = await mute.dial(peer.addr);
+    // It says something all the time, and never as much as a hello.
+    const dripping = await mute.dial(peer.addr);
+    const pieces = 16;
+    const drip = async () => {
+      const hello = encodeFrame(mute.hello);
+      for (let at = 0; at < pieces && !dripping.isOver; at++) {
+        await dripping.sendRaw(hello.subarray(at, at + 1), "one byte of a hello");
+        await Promise.race([
+          dripping.over,
+          new Promise((resolve) => setTimeout(resolve, silenceMs / 4)),
+        ]);
+      }
+      return dripping.isOver;
+    };
+    const dripped = drip();
     const dialled = peer.rejects("connect", [mute.addr], {
       expected: {
         en: "connect() rejects: no hello in silenceMs",
@@ -649,6 +728,18 @@ task(1, {
     await linked("bob", {}, "bad-hello-kills");
     await link.expectEnd(
       { en: "the connection without a hello is closed", ko: "hello가 없는 연결이 닫힘" },
+      "hello-unchecked",
+    );
+    const slowly: Text = {
+      en: "a connection on which the hello comes too slowly is closed after silenceMs",
+      ko: "hello가 너무 느리게 오는 연결은 silenceMs 뒤에 닫힘",
+    };
+    const isClosed = await context.step(slowly, () => dripped, "hello-unchecked");
+    unless(!isClosed);
+    expectThat(
+      isClosed,
+      slowly,
+      { en: "it is still open after four times that", ko: "그 네 배가 지나도 열려 있습니다" },
       "hello-unchecked",
     );
     await dialled;
@@ -662,27 +753,36 @@ task(1, {
 });
 
 task(1, {
-  en: "connect() between two processes: both list where the other listens",
-  ko: "두 프로세스 사이의 connect(): 서로가 듣는 주소를 목록에 올립니다",
+  en: "connect() between two peers of yours: both list where the other listens",
+  ko: "직접 만든 두 피어 사이의 connect(): 서로가 듣는 주소를 목록에 올립니다",
 }, async (context) => {
   const alice = await createPeer(context, { id: "alice" });
-  const bob = await createPeer(context, { id: "bob" }, await context.another());
+  const bob = await createPeer(context, { id: "bob" });
   await alice.connect(bob.addr, "bob", "waits-to-read-first");
-  await alice.expectPeers([bob.entry], wrongPort([bob.entry]));
-  await bob.expectPeers([alice.entry], wrongPort([alice.entry]));
+  await alice.expectPeers([bob.entry], listsItself(alice, [bob.entry]));
+  await bob.expectPeers([alice.entry], listsItself(bob, [alice.entry]));
   await alice.close();
   await bob.close();
-}, { catches: ["waits-to-read-first", "ephemeral-identity"] });
+}, { catches: ["waits-to-read-first", "ephemeral-identity", "shared-between-connections"] });
 
 task(1, {
-  en: "a hello with the longest id there may be is fine",
-  ko: "허용되는 가장 긴 id의 hello도 받아들입니다",
+  en: "a hello with the longest id there may be, or with unknown fields, is fine",
+  ko: "허용되는 가장 긴 id나 모르는 필드가 있는 hello도 받아들입니다",
 }, async (context) => {
   const mistake = "good-hello-refused";
   const peer = await createPeer(context, { id: "alice" });
   // 64 characters, and many more bytes.
-  const { node } = await linkedNode(context, peer, "한".repeat(64), {}, mistake);
-  await peer.expectPeers([node.entry], mistake);
+  const longest = await linkedNode(context, peer, "한".repeat(64), {}, mistake);
+  // The same JSON in other words, and with what a later version may say besides.
+  const newer = new ScriptedNode(context, "bob", { greets: false });
+  const link = await newer.dial(peer.addr);
+  const { port } = newer.addr;
+  const line =
+    `{ "port": ${port}, "likes": ["tea"],\t"id": "b\\u006fb", "version": 1, "type": "hello" }\n`;
+  await link.sendRaw(prefixed(bytes(line)), line.trim());
+  await link.sendList();
+  await isLinked(link, mistake);
+  await peer.expectPeers([longest.node.entry, newer.entry], mistake);
   await peer.close();
 }, { catches: ["good-hello-refused"] });
 
@@ -801,6 +901,30 @@ task(2, {
 }, { catches: ["reads-only-when-asked"] });
 
 task(2, {
+  en: "48 MiB of messages that nobody has read are kept, in the longest frames there are",
+  ko: "아무도 읽지 않은 메시지 48 MiB를, 허용되는 가장 긴 프레임으로 와도 보관합니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const { link } = await linkedNode(context, peer, "bob");
+  const header = encodeFrame({ type: "message" }).subarray(4);
+  const body = new Uint8Array(MAX_FRAME_BYTES - header.length);
+  for (let i = 0; i < 3; i++) link.send({ type: "message" }, body);
+  link.send({ type: "message" }, bytes("last"));
+  link.send({ type: "ping" });
+  link.send({ type: "want", hash: "0".repeat(64) });
+  await link.next(["pong", "missing"], {
+    expected: {
+      en: "bob's ping, or what it wants, is answered, although 48 MiB of its messages are unread",
+      ko: "bob의 메시지 48 MiB가 읽히지 않았어도 bob의 ping이나 want에 답이 옴",
+    },
+    mistake: "inbox-too-small",
+  });
+  await peer.skipMessages(3, "inbox-too-small");
+  await peer.message({ from: "bob", body: bytes("last") }, "inbox-too-small");
+  await peer.close();
+}, { catches: ["inbox-too-small"] });
+
+task(2, {
   en: "8 MiB to a peer that does not read yet, and 8 MiB from it, at the same time",
   ko: "아직 읽지 않는 상대에게 8 MiB를 보내면서 동시에 그 상대의 8 MiB를 받습니다",
 }, async (context) => {
@@ -811,7 +935,20 @@ task(2, {
   await peer.expectPeers([node.entry]);
   const pattern = new Pattern(random.integer(1, 1_000_000), 8 * MIB);
   const sent = peer.send("bob", pattern, "read-waits-for-write");
+  let isSent = false;
+  sent.then(() => isSent = true, () => {});
   await learner.waitsIn("write", sent);
+  // One more answer, so that a call which had ended would have told.
+  await learner.state();
+  expectThat(
+    !isSent,
+    {
+      en: "send() goes on until the kernel has taken the 8 MiB, which bob does not read",
+      ko: "bob이 읽지 않는 8 MiB를 커널이 다 받을 때까지 send()가 끝나지 않음",
+    },
+    { en: "send() resolved", ko: "send() 호출이 끝났습니다" },
+    "send-resolves-early",
+  );
   await step(
     {
       en: "bob's 8 MiB are read, although alice's have not been written yet",
@@ -824,7 +961,7 @@ task(2, {
   await sent;
   expectBytes((await link.next("message")).body, pattern.bytes);
   await peer.close();
-}, { catches: ["read-waits-for-write"] });
+}, { catches: ["read-waits-for-write", "send-resolves-early"] });
 
 /** What the messages that are sent at once consist of: each is told apart by every byte. */
 const LETTERS = ["A", "B", "C", "D"];
@@ -864,26 +1001,6 @@ task(2, {
   await learner.limit({});
   await peer.close();
 }, { catches: ["mixed-frames"] });
-
-task(2, {
-  en: "two processes send 8 MiB to each other before either reads a message",
-  ko: "두 프로세스가 메시지를 읽기 전에 서로에게 8 MiB를 보냅니다",
-}, async (context) => {
-  const { random } = context;
-  const alice = await createPeer(context, { id: "alice" });
-  const bob = await createPeer(context, { id: "bob" }, await context.another());
-  await alice.connect(bob.addr, "bob");
-  await bob.expectPeers([alice.entry]);
-  const big = new Pattern(random.integer(1, 1_000_000), 8 * MIB);
-  await Promise.all([
-    alice.send("bob", big, "read-waits-for-write"),
-    bob.send("alice", big, "read-waits-for-write"),
-  ]);
-  await alice.expectPeers([bob.entry]);
-  await bob.expectPeers([alice.entry]);
-  await alice.close();
-  await bob.close();
-}, { catches: ["read-waits-for-write"], deadlineMs: 4_000 });
 
 // --- task 3 ---
 
@@ -1042,46 +1159,68 @@ task(3, {
   await peer.close();
 }, { catches: ["dials-itself", "ephemeral-identity"] });
 
-/** Connections that are open in a process. */
+task(3, {
+  en: "of two connections that the same peer dialled, the first stays",
+  ko: "같은 피어가 연결을 두 번 걸면 첫 번째 연결이 남습니다",
+}, async (context) => {
+  // In the order of the ids, and against it.
+  for (const id of ["ann", "zoe"]) {
+    const peer = await createPeer(context, { id });
+    const { node, link: first } = await linkedNode(context, peer, "mia");
+    const second = await node.dial(peer.addr);
+    await context.step(
+      { en: "the second connection with mia is closed", ko: "mia와의 두 번째 연결이 닫힘" },
+      () => Promise.race([second.over, second.first("refuse"), first.over, first.first("refuse")]),
+      "duplicate-link",
+    );
+    expectThat(
+      !isGivenUp(first),
+      { en: "the connection that mia dialled first stays", ko: "mia가 먼저 건 연결이 남음" },
+      { en: "it was closed", ko: "그 연결이 닫혔습니다" },
+      "both-links-closed",
+    );
+    second.end();
+    await peer.expectPeers([node.entry], "both-links-closed");
+    await talk(peer, first, "both-links-closed");
+    await peer.close();
+  }
+}, { catches: ["duplicate-link", "both-links-closed", "ephemeral-identity"] });
+
+/** Connections that are open in the learner's process. */
 async function openConns(learner: Learner): Promise<number> {
   const { open } = await learner.rest();
   return open.filter(({ kind }) => kind === "conn").length;
 }
 
 task(3, {
-  en: "two processes dial each other at the same moment, and one link is left",
-  ko: "두 프로세스가 동시에 서로 연결해도 링크는 하나만 남습니다",
+  en: "two peers of yours dial each other at the same moment, and one link is left",
+  ko: "직접 만든 두 피어가 동시에 서로 연결해도 링크는 하나만 남습니다",
 }, async (context) => {
-  const other = await context.another();
   for (const [here, there] of [["ann", "bob"], ["bob", "ann"], ["ann", "bob"]] as const) {
     const one = await createPeer(context, { id: here });
-    const two = await createPeer(context, { id: there }, other);
+    const two = await createPeer(context, { id: there });
     await Promise.all([
       one.connect(two.addr, there, "both-links-closed"),
       two.connect(one.addr, here, "both-links-closed"),
     ]);
-    let counts: number[] = [];
+    let count = 0;
     await context.step(
       { en: "one connection is left between the two", ko: "둘 사이에 연결이 하나 남음" },
       async () => {
-        do {
-          counts = await Promise.all([openConns(context.learner), openConns(other)]);
-          if (counts.every((count) => count === 0)) {
-            fail({
-              received: { en: "no connection is left", ko: "남은 연결이 없습니다" },
-              mistake: "both-links-closed",
-            });
-          }
-        } while (counts.some((count) => count !== 1));
+        // Each connection has two ends.
+        while ((count = await openConns(context.learner)) !== 2) {
+          if (count > 0) continue;
+          fail({
+            received: { en: "no connection is left", ko: "남은 연결이 없습니다" },
+            mistake: "both-links-closed",
+          });
+        }
       },
       "duplicate-link",
-      () => ({
-        en: `open connections: ${counts.join(" and ")}`,
-        ko: `열려 있는 연결: ${counts.join("개와 ")}개`,
-      }),
+      () => ({ en: `open ends: ${count}`, ko: `열려 있는 연결 끝: ${count}개` }),
     );
-    await one.expectPeers([two.entry], wrongPort([two.entry]));
-    await two.expectPeers([one.entry], wrongPort([one.entry]));
+    await one.expectPeers([two.entry], listsItself(one, [two.entry]));
+    await two.expectPeers([one.entry], listsItself(two, [one.entry]));
     await one.send(there, bytes("ping"), "both-links-closed");
     await two.message({ from: here, body: bytes("ping") }, "both-links-closed");
     await two.send(here, bytes("pong"), "both-links-closed");
