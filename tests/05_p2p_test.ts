@@ -1792,8 +1792,8 @@ task(5, {
   }
   await step(
     {
-      en: "the link with ann, for whom 56 MiB wait, is ended",
-      ko: "56 MiB가 밀린 ann의 링크가 끊어짐",
+      en: "the link with ann, for whom more than 32 MiB wait, is ended",
+      ko: "32 MiB보다 많이 밀린 ann의 링크가 끊어짐",
     },
     () => peer.expectPeers([], "unbounded-queue"),
     "unbounded-queue",
@@ -1842,10 +1842,14 @@ task(5, {
   const content = await randomContent(context, 1);
   const never = "f".repeat(64);
   const answers = serving(content).answers!;
+  const asked = Promise.withResolvers<void>();
   const { link } = await linkedNode(context, peer, "bob", {
     answers: {
       ...answers,
-      want: (link, frame) => frame.header["hash"] !== never && answers["want"]!(link, frame),
+      want: (link, frame) => {
+        if (frame.header["hash"] === never) asked.resolve();
+        else answers["want"]!(link, frame);
+      },
     },
   });
   const carol = new ScriptedNode(context, "carol");
@@ -1864,7 +1868,7 @@ task(5, {
     ["fetch()", peer.ends("fetch", [never])],
     ["connect()", peer.ends("connect", [mute.addr])],
   ] as const;
-  await link.first("want");
+  await step({ en: "bob is asked", ko: "bob에게 물음" }, () => asked.promise, "missing-hangs");
   const dialled = await mute.accept({ en: "connect() connects", ko: "connect()가 연결함" });
   const ended = peer.expectNoMoreMessages("close-leaves-links");
   ended.catch(() => {});
