@@ -1,4 +1,4 @@
-// Fails task 2, 6: reads-only-when-asked — reads on from a link only when the application has taken the last message.
+// Fails task 2: reads-only-when-asked — reads on from a link only when the application has taken the last message.
 
 type Address = { hostname: string; port: number };
 type Message = { from: string; body: Uint8Array };
