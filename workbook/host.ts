@@ -261,7 +261,8 @@ async function obey(order: Order): Promise<void> {
     }
     case "method": {
       const object = holding(order.handle) as Record<string, (...args: unknown[]) => unknown>;
-      return await answerCall(id, () => object[order.name]!(...order.args.map(decode)));
+      const run = () => object[order.name]!(...order.args.map(decode));
+      return await answerCall(id, run, order.hold);
     }
     case "get":
       return await answerCall(
@@ -270,6 +271,8 @@ async function obey(order: Order): Promise<void> {
       );
     case "value":
       return done(holding(order.handle));
+    case "hold":
+      return say({ id, ok: true, value: handleValue(decode(order.value) as object, "object") });
     case "iterate":
       return await answerCall(id, () => iteratorOf(holding(order.handle), order.name), true);
     case "collect": {

@@ -116,10 +116,12 @@ export type Order =
    */
   | { id: number; op: "callEach"; name: string; calls: WireArg[][]; spoil?: boolean }
   | { id: number; op: "construct"; name: string; args: WireArg[] }
-  | { id: number; op: "method"; handle: string; name: string; args: WireArg[] }
+  | { id: number; op: "method"; handle: string; name: string; args: WireArg[]; hold?: boolean }
   | { id: number; op: "get"; handle: string; name: string }
   /** The value under a handle, as it is now. */
   | { id: number; op: "value"; handle: string }
+  /** Keeps a value in the child under a handle; an argument can be that very object then. */
+  | { id: number; op: "hold"; value: WireArg }
   /** Begins to iterate an object, or a property of it; answers with the iterator. */
   | { id: number; op: "iterate"; handle: string; name?: string }
   /** All that an iterator still yields, at most so many. */

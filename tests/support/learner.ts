@@ -51,7 +51,7 @@ export interface CallOptions {
 type CallOrder =
   | { op: "call"; name: string; hold?: boolean }
   | { op: "construct"; name: string }
-  | { op: "method"; handle: string; name: string }
+  | { op: "method"; handle: string; name: string; hold?: boolean }
   | { op: "get"; handle: string; name: string }
   | { op: "collect"; handle: string; most: number };
 
@@ -383,7 +383,8 @@ export class Learner {
     args: unknown[] = [],
     options: CallOptions = {},
   ): Promise<unknown> {
-    const order = { op: "method", handle: object.handle, name } as const;
+    const { handle } = object;
+    const order = { op: "method", handle, name, ...(options.hold && { hold: true }) } as const;
     const returned = this.#returned(order, args, options, `${object.className}.${name}`);
     return this.#watched(returned.then(({ value }) => value));
   }
@@ -428,6 +429,13 @@ export class Learner {
   /** The value that a handle stands for, as it is now. */
   async value(remote: Remote): Promise<unknown> {
     return this.#decode(valueIn(await this.order({ op: "value", handle: remote.handle })));
+  }
+
+  /** Keeps bytes, or another object, in the learner's process: every call that is given them gets that very object. */
+  async hold(value: object): Promise<Remote> {
+    return this.#decode(
+      valueIn(await this.order({ op: "hold", value: encodeArg(value) })),
+    ) as Remote;
   }
 
   /** Begins to iterate an object, or its property `name`: the iterator is for {@linkcode next} and {@linkcode collect}. */
