@@ -51,25 +51,37 @@ function statOf(pid: number): { state: string; flags: number } {
   }
 }
 
+/** Files and folders in `folder`, a path without links, that process `pid` holds open: their paths from there. */
+export function filesOf(pid: number, folder: string): string[] {
+  return descriptorsOf(pid)
+    .filter((target) => target === folder || target.startsWith(`${folder}/`))
+    .map((target) => target.slice(folder.length + 1) || ".");
+}
+
 /** Inodes of the sockets among the process's descriptors. */
 function inodesOf(pid: number): string[] {
+  return descriptorsOf(pid).flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []);
+}
+
+/** What the process's descriptors stand for (proc(5), fd). */
+function descriptorsOf(pid: number): string[] {
   if (Deno.build.os !== "linux") return [];
   const folder = `/proc/${pid}/fd`;
-  const inodes: string[] = [];
+  const targets: string[] = [];
   try {
     for (const { name } of Deno.readDirSync(folder)) {
-      const inode = socketInode(`${folder}/${name}`);
-      if (inode) inodes.push(inode);
+      const target = targetOf(`${folder}/${name}`);
+      if (target !== undefined) targets.push(target);
     }
   } catch {
     // The process has ended.
   }
-  return inodes;
+  return targets;
 }
 
-function socketInode(link: string): string | undefined {
+function targetOf(link: string): string | undefined {
   try {
-    return /^socket:\[(\d+)\]$/.exec(Deno.readLinkSync(link))?.[1];
+    return Deno.readLinkSync(link);
   } catch {
     // Closed while it was looked at.
     return undefined;

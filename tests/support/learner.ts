@@ -18,6 +18,7 @@ import type { Text } from "../../workbook/text.ts";
 import { type Child, OrderError } from "./child.ts";
 import { type ExerciseFile, isSlip, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
+import { filesOf } from "./kernel.ts";
 import type { Transcript } from "./transcript.ts";
 import { decodeValue, encodeArg, Pattern, Remote, RemoteError, Unshown, View } from "./wire.ts";
 
@@ -649,6 +650,11 @@ export class Learner {
       const { pending } = await this.state();
       if (pending.some((call) => call.api === api && call.byLearner)) return;
     }
+  }
+
+  /** What the learner's process holds open in `folder`, as the kernel tells; nothing where it does not tell. */
+  openFiles(folder: string): string[] {
+    return filesOf(this.#child.pid, folder);
   }
 
   /** What the learner's process holds and waits for. */
