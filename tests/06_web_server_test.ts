@@ -107,10 +107,10 @@ task(1, {
 }, async (context) => {
   const { learner, random, step } = context;
   const head = [
-    `GET /${random.word()}/index.html?q=${random.word()} HTTP/1.1`,
+    // As curl sends what is typed: letters outside of ASCII are not encoded.
+    `GET /${random.word()}/한글.html?q=${random.word()} HTTP/1.1`,
     `Host: 127.0.0.1:${random.integer(10_000, 60_000)}`,
     `User-Agent: Netscape/${random.integer(1, 9)}.0 (${random.word()})`,
-    `X-From: 서울 ${random.word()}`,
     "",
     "",
   ].join("\r\n");
@@ -705,7 +705,6 @@ task(2, {
   const over: [sent: string, status: number][] = [
     [`GET /${"a".repeat(LIMITS.requestLineBytes + 100)}`, 414],
     [`${GOOD}X-Long: ${"a".repeat(LIMITS.headerBytes + 100)}`, 431],
-    ["\r\n".repeat(LIMITS.requestLineBytes), 414],
     [`${GOOD}${many}`, 431],
     [`${SENT}Content-Length: ${LIMITS.bodyBytes + 1}\r\n\r\n`, 413],
     [`${SENT}Content-Length: 99999999999999999999999\r\n\r\n`, 413],
@@ -1243,10 +1242,10 @@ task(4, {
     // Two slashes may lead to nothing.
     const others = path.startsWith("//") ? [400, 404] : [];
     expectStatus(folder, [200, 301, 302, 307, 308, ...others], "index-missing");
-    if (folder.status === 200) {
+    if (folder.status === 200 && others.length === 0) {
       const name = `${decodeURIComponent(to).slice(1)}index.html`;
       expectBytes(folder.body, bytes(`${name} ${WORD}`), "index-missing");
-    } else if (folder.status < 400) {
+    } else if (folder.status > 300 && folder.status < 400) {
       const { host, pathname } = new URL(fieldOf(folder, "location") ?? "", `http://a${path}`);
       expectEqual(`${host}${pathname.replace(/^\/+/, "/")}`, `a${to}`, {
         what: t("where Location leads to", "Location이 가리키는 곳"),
@@ -1347,7 +1346,7 @@ task(4, {
     ["GET /% HTTP/1.1\r\nHost: a\r\n\r\n", [400], "every-error-404"],
     ["GET /a.txt%00 HTTP/1.1\r\nHost: a\r\n\r\n", [400], "every-error-404"],
     ["GET /%00.html HTTP/1.1\r\nHost: a\r\n\r\n", [400], "every-error-404"],
-    ["BREW / HTTP/1.1\r\nHost: a\r\n\r\n", [501], "every-error-404"],
+    ["BREW / HTTP/1.1\r\nHost: a\r\n\r\n", [405, 501], "every-error-404"],
     ["get / HTTP/1.1\r\nHost: a\r\n\r\n", [400, 405, 501], "method-case-ignored"],
     ["GET / HTTP/1.1\r\n\r\n", [400], "every-error-404"],
     ["GET /\r\n\r\n", [400], "every-error-404"],
@@ -1937,8 +1936,8 @@ task(6, {
         expectStatus(await client.answer("GET /a.txt", { mistake: wrongClock }), [200], wrongClock);
       } catch (error) {
         const at = writes().map(({ at }) => at);
-        const longest = Math.max(0, ...at.map((time, i) => time - (at[i - 1] ?? time)));
-        if (longest < SHORT_MS * 0.9) throw error;
+        const longest = Math.max(...at.map((time, i) => time - (at[i - 1] ?? time)));
+        if (at.length > 0 && longest < SHORT_MS * 0.9) throw error;
         continue;
       }
       return client.close();
@@ -1958,8 +1957,8 @@ task(6, {
   ) => {
     for (let left = 3;; left--) {
       const client = await server.connect();
-      await ask(client);
       try {
+        await ask(client);
         const answer = await client.answer(shown, { mistake: wrongClock });
         expectStatus(answer, [200], wrongClock);
       } catch (error) {
