@@ -107,10 +107,12 @@ task(1, {
 }, async (context) => {
   const { learner, random, step } = context;
   const head = [
-    // As curl sends what is typed: letters outside of ASCII are not encoded.
-    `GET /${random.word()}/한글.html?q=${random.word()} HTTP/1.1`,
+    `GET /${random.word()}/index.html?q=${random.word()} HTTP/1.1`,
     `Host: 127.0.0.1:${random.integer(10_000, 60_000)}`,
     `User-Agent: Netscape/${random.integer(1, 9)}.0 (${random.word()})`,
+    "Accept: text/html, */*",
+    // As curl sends a header that was typed so.
+    `X-From: 서울 ${random.word()}`,
     "",
     "",
   ].join("\r\n");
