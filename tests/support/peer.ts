@@ -11,10 +11,13 @@ import type { Endpoint } from "./learner.ts";
 import type { ResetListener, ResetPeer } from "./reset_peer.ts";
 import { showAddr, showBytes, type Transcript } from "./transcript.ts";
 
+const MOST_TO_READ = 256 * 1024;
+
 /** A peer's end of one connection. */
 export class PeerConn {
   readonly #conn: Deno.TcpConn;
   readonly #transcript: Transcript;
+  #readBytes = 4 * 1024;
 
   constructor(conn: Deno.TcpConn, transcript: Transcript) {
     this.#conn = conn;
@@ -53,11 +56,13 @@ export class PeerConn {
 
   /** Receives what has come, without a line in the story; nothing at the end of the stream. */
   async read(): Promise<Uint8Array | undefined> {
-    const buffer = new Uint8Array(64 * 1024);
+    const buffer = new Uint8Array(this.#readBytes);
     const n = await this.#conn.read(buffer).catch((error) => {
       this.#transcript.peer("read", `✗ ${error.name}`);
       return null;
     });
+    // Most of what comes is short. Where more is there, fewer and larger reads take it.
+    if (n === buffer.length) this.#readBytes = Math.min(n * 8, MOST_TO_READ);
     return n === null ? undefined : buffer.subarray(0, n);
   }
 
