@@ -1577,7 +1577,11 @@ task(4, {
   await learner.waitsIn("write", new Promise(() => {}));
   client.close();
   await expectFilesClosed(context);
-}, { catches: ["file-left-open"], unhandled: "error-ends-server" });
+}, {
+  catches: ["file-left-open", "connection-left-open"],
+  leak: "connection-left-open",
+  unhandled: "error-ends-server",
+});
 
 /** Waits until the learner's process holds no file of the site. */
 async function expectFilesClosed({ learner, step }: TestContext): Promise<void> {

@@ -9,7 +9,7 @@ import { escapeBytes, expectBytes } from "./bytes.ts";
 import { fail } from "./failure.ts";
 import type { Endpoint } from "./learner.ts";
 import type { ResetListener, ResetPeer } from "./reset_peer.ts";
-import { showAddr, showBytes, type Transcript } from "./transcript.ts";
+import { bytesAsTheyAre, showAddr, showBytes, type Transcript } from "./transcript.ts";
 
 const MOST_TO_READ = 256 * 1024;
 
@@ -34,7 +34,7 @@ export class PeerConn {
 
   /** Sends all of `data`. */
   async send(data: Uint8Array): Promise<void> {
-    this.#transcript.peer("send", showBytes(data));
+    this.#transcript.peer("send", bytesAsTheyAre(data));
     for (let done = 0; done < data.length;) done += await this.#conn.write(data.subarray(done));
   }
 
@@ -50,7 +50,7 @@ export class PeerConn {
       if (n === null) break;
       size += n;
     }
-    this.#transcript.peer("receive", showBytes(data.subarray(0, size)));
+    this.#transcript.peer("receive", bytesAsTheyAre(data.subarray(0, size)));
     return data.subarray(0, size);
   }
 
