@@ -1,4 +1,4 @@
-// Fails tasks 4, 6: file-left-open — closes a file when all of it was sent, and only then.
+// Fails task 4, 6: file-left-open — closes a file when all of it was sent, and only then.
 
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 
