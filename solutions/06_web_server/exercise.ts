@@ -751,21 +751,22 @@ function isUnchanged(headers: Headers, mtime: Date | null): boolean {
   return Math.floor(mtime.getTime() / 1000) * 1000 <= since;
 }
 
-const TYPES: Record<string, string> = {
-  html: "text/html; charset=utf-8",
-  txt: "text/plain; charset=utf-8",
-  css: "text/css; charset=utf-8",
-  js: "text/javascript; charset=utf-8",
-  json: "application/json",
-  svg: "image/svg+xml",
-  png: "image/png",
-  jpg: "image/jpeg",
-  ico: "image/x-icon",
-};
+/** A Map has these keys and no other; an object would have a `constructor`, too. */
+const TYPES = new Map([
+  ["html", "text/html; charset=utf-8"],
+  ["txt", "text/plain; charset=utf-8"],
+  ["css", "text/css; charset=utf-8"],
+  ["js", "text/javascript; charset=utf-8"],
+  ["json", "application/json"],
+  ["svg", "image/svg+xml"],
+  ["png", "image/png"],
+  ["jpg", "image/jpeg"],
+  ["ico", "image/x-icon"],
+]);
 
 function typeOf(path: string): string {
   const extension = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
-  return TYPES[extension] ?? "application/octet-stream";
+  return TYPES.get(extension) ?? "application/octet-stream";
 }
 
 /** Longer files are read and sent in pieces of this size, so that memory does not depend on their length. */
