@@ -4,7 +4,6 @@
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Child, ChildEndedError, FLOOD_MIB, OrderError } from "../tests/support/child.ts";
-import { isStopped } from "../tests/support/kernel.ts";
 import { decodeValue, encodeArg, Remote } from "../tests/support/wire.ts";
 import type { Answer, WireEvent } from "./protocol.ts";
 
@@ -333,25 +332,6 @@ Deno.test("callEach with spoil: what a call changes in its bytes is told, and wh
     [[2, 3, undefined], [2, 3, undefined]],
     [[2, 1, undefined], [2, 1, true]],
   ]);
-});
-
-Deno.test({
-  name: "a process that two let sleep at once wakes with the second of them",
-  ignore: Deno.build.os !== "linux",
-  fn: async () => {
-    await using learner = await Learner.with("export const here = () => true;");
-    const { child } = learner;
-    await learner.load();
-    const [first, second] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    const sleeps = [child.asleep(() => first.promise), child.asleep(() => second.promise)];
-    first.resolve();
-    await sleeps[0];
-    const isAsleep = isStopped(child.pid);
-    second.resolve();
-    await sleeps[1];
-    assert(isAsleep);
-    assertEquals(await learner.call("here"), true);
-  },
 });
 
 Deno.test("a killed process is gone when kill() has settled", async () => {

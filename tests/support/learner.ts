@@ -18,6 +18,7 @@ import type { Text } from "../../workbook/text.ts";
 import { type Child, OrderError } from "./child.ts";
 import { type ExerciseFile, isSlip, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
+import { filesOf } from "./kernel.ts";
 import type { Transcript } from "./transcript.ts";
 import { decodeValue, encodeArg, Pattern, Remote, RemoteError, Unshown, View } from "./wire.ts";
 
@@ -125,7 +126,7 @@ export class Learner {
   readonly #file: ExerciseFile;
   readonly #callbacks = new Map<string, Callback>();
   readonly #handles = new Set<string>();
-  readonly #calling: { shown: string }[] = [];
+  readonly #calling: { shown: () => string }[] = [];
   /** Takes the outcomes of the calls of {@linkcode callEach} as they come. */
   #onOutcome: (event: WireEvent) => void = () => {};
   readonly #failLater: (failure: unknown) => void;
@@ -179,7 +180,7 @@ export class Learner {
 
   /** The call that has begun and not ended, the last if there are several. */
   get calling(): string | undefined {
-    return this.#calling.at(-1)?.shown;
+    return this.#calling.at(-1)?.shown();
   }
 
   /** What the learner's code has printed so far. */
@@ -227,19 +228,18 @@ export class Learner {
   async #outcomes(name: string, calls: unknown[][], spoil: boolean): Promise<Outcome[]> {
     this.#expectExported(name);
     this.#transcript.you("call", `${this.#label}${name}() with ${calls.length} inputs`);
-    const running = { shown: "" };
     const outcomes: WireOutcome[] = [];
-    const show = () => {
-      const call = showCall(name, calls[outcomes.length] ?? []);
-      running.shown = `${call} (input ${outcomes.length + 1} of ${calls.length})`;
+    const running = {
+      shown: () => {
+        const call = showCall(name, calls[outcomes.length] ?? []);
+        return `${call} (input ${outcomes.length + 1} of ${calls.length})`;
+      },
     };
-    show();
     this.#calling.push(running);
     this.#onOutcome = ({ call, outcome }) => {
       // What the process says may be anything: only the outcome of the next call is one.
       if (call !== outcomes.length || call >= calls.length) return;
       outcomes.push(outcome!);
-      show();
     };
     const args = calls.map((list) => list.map(encodeArg));
     const answer = await this.order({ op: "callEach", name, calls: args, ...(spoil && { spoil }) });
@@ -247,15 +247,15 @@ export class Learner {
     if (!answer.ok || outcomes.length < calls.length) {
       throw new Error(`The host ended after ${outcomes.length} of ${calls.length} calls`);
     }
-    return outcomes.map((outcome, i) => this.#outcome(showCall(name, calls[i]!), outcome));
+    return outcomes.map((outcome, i) => this.#outcome(() => showCall(name, calls[i]!), outcome));
   }
 
-  #outcome(call: string, outcome: WireOutcome): Outcome {
+  #outcome(call: () => string, outcome: WireOutcome): Outcome {
     const changed = outcome.changed === true;
     const isAsync = outcome.async === true;
     if (outcome.ok) return { value: this.#decode(outcome.value), changed, isAsync };
     const { error } = outcome;
-    const failure = threw(call, error, { file: this.#file, task: this.#task });
+    const failure = threw(call(), error, { file: this.#file, task: this.#task });
     if (!["threw", "slip"].includes(failure.facts.kind)) throw failure;
     return { error, isSlip: isSlip(error), changed, isAsync };
   }
@@ -520,10 +520,10 @@ export class Learner {
   ): Promise<Answer> {
     if (order.op === "call" || order.op === "construct") {
       this.#expectExported(order.name);
-      this.#transcript.you("call", `${this.#label}${showCall(order.name, args)}`);
+      this.#transcript.you("call", () => `${this.#label}${showCall(order.name, args)}`);
     }
     const call = order.op === "call" || order.op === "construct"
-      ? { shown: showCall(order.name, args) }
+      ? { shown: () => showCall(order.name, args) }
       : undefined;
     if (call) this.#calling.push(call);
     const answer =
@@ -659,6 +659,11 @@ export class Learner {
       const { pending } = await this.state();
       if (pending.some((call) => call.api === api && call.byLearner)) return;
     }
+  }
+
+  /** What the learner's process holds open in `folder`, as the kernel tells; nothing where it does not tell. */
+  openFiles(folder: string): string[] {
+    return filesOf(this.#child.pid, folder);
   }
 
   /** What the learner's process holds and waits for. */
