@@ -210,6 +210,10 @@ task(1, {
     }, mistake);
     await expectCommand(learner, `TELL ${apart} hi`, { type: "tell", name, text: "hi" }, mistake);
   }
+  // NFC joins what belongs together. NFKC goes further, and makes other letters of these.
+  for (const name of ["ﬁn", "x²", "ｱ"].filter((name) => /^[\p{L}\p{N}]+$/u.test(name))) {
+    await expectCommand(learner, `JOIN r ${name}`, { type: "join", room: "r", name }, mistake);
+  }
 }, { catches: ["names-not-normalised"] });
 
 /** Calls formatEvent() and compares the bytes. */
@@ -422,18 +426,19 @@ task(2, {
   const chat = await Chat.start(context);
   const mistake = (line?: string) =>
     line === undefined || /^(JOINED|LEFT) /.test(line) ? "joined-told-to-all-rooms" : undefined;
+  // Capitals count, in rooms as well.
   const a = await chat.joined("a", "r");
-  const b = await chat.joined("b", "q");
+  const b = await chat.joined("b", "R");
   const c = await chat.joined("c", "r");
   await b.say("WHO");
-  await b.expect("NAMES q b", { mistake });
+  await b.expect("NAMES R b", { mistake });
   await a.expect("JOINED r c", { mistake });
   await c.say("LEAVE");
   await c.expect("LEFT r c");
   await a.expect("LEFT r c", { mistake });
-  await c.say("JOIN q c");
-  await c.expect("NAMES q b c");
-  await b.expect("JOINED q c", { mistake });
+  await c.say("JOIN R c");
+  await c.expect("NAMES R b c");
+  await b.expect("JOINED R c", { mistake });
   await a.say("WHO");
   await a.expect("NAMES r a", { mistake });
 }, { ...running, catches: ["joined-told-to-all-rooms"] });
@@ -451,10 +456,24 @@ task(2, {
   const b = await chat.connect("B");
   await b.say("JOIN r Zoé");
   await b.expect(TAKEN);
+  const d = await chat.joined("d", "q");
   await b.say("JOIN q Zoé");
   await b.expect(TAKEN, { mistake: "name-per-room" });
+  // Who was refused is in no room.
+  await d.say("SAY hi");
+  await d.expect("SAID q d hi");
   await b.say(`JOIN r ${"Zoé".normalize("NFD")}`);
-  await b.expect(TAKEN, { mistake: "names-not-normalised" });
+  await b.expect(TAKEN, {
+    mistake: (line) => /^(SAID|NAMES) q /.test(line ?? "") ? "half-joined" : "names-not-normalised",
+  });
+  // And leaves nothing, when it goes.
+  const thief = await chat.connect("thief");
+  await thief.say("JOIN r Zoé");
+  await thief.expect(TAKEN);
+  thief.close();
+  await chat.expectClosed(thief);
+  await b.say("JOIN r Zoé");
+  await b.expect(TAKEN, { mistake: "name-lost" });
   // Case counts, and who was refused may try another name.
   await b.say("JOIN r zoé");
   await b.expect("NAMES r Zoé zoé");
@@ -464,7 +483,7 @@ task(2, {
   const c = await other.connect("C (of a second server)");
   await c.say("JOIN r Zoé");
   await c.expect("NAMES r Zoé");
-}, { ...running, catches: ["name-per-room", "names-not-normalised"] });
+}, { ...running, catches: ["name-per-room", "names-not-normalised", "half-joined", "name-lost"] });
 
 task(2, {
   en: "startChat() knows who has joined and who has not",
@@ -484,13 +503,18 @@ task(2, {
   await a.say("JOIN q b");
   await a.expect(coded("ERROR", "already-joined"));
   await a.say("WHO");
-  await a.expect("NAMES r a");
+  await a.expect("NAMES r a", { mistake: "half-joined" });
+  const c = await chat.connect("C");
+  await c.say("JOIN s b");
+  await c.expect("NAMES s b", { mistake: "half-joined" });
+  await c.say("LEAVE");
+  await c.expect("LEFT s b");
   await a.say("LEAVE");
   await a.expect("LEFT r a");
   await isOut();
   await a.say("JOIN q b");
   await a.expect("NAMES q b");
-}, running);
+}, { ...running, catches: ["half-joined"] });
 
 task(2, {
   en: "startChat() frees a name as soon as its owner has gone",
@@ -642,7 +666,16 @@ task(3, {
     client.close();
   }
   await learner.limit({});
-}, { ...running, catches: ["line-per-read", "utf8-per-chunk"] });
+  // Far more than maxLineBytes, but no line of it is long.
+  const talker = await chat.joined("talker");
+  const texts = Array.from({ length: 80 }, (_, i) => `${i} of eighty short lines`);
+  await learner.asleep(() => talker.send(bytes(texts.map((text) => `SAY ${text}\n`).join(""))));
+  for (const text of texts) {
+    await talker.expect(`SAID r talker ${text}`, {
+      mistake: (line) => line?.startsWith("BYE ") ? "limit-per-read" : "line-per-read",
+    });
+  }
+}, { ...running, catches: ["line-per-read", "utf8-per-chunk", "limit-per-read"] });
 
 task(3, {
   en: "startChat() takes any word for a room or a name, also those that objects have of their own",
@@ -797,6 +830,40 @@ task(4, {
   await a.say("SAY done");
   await a.expect("SAID r a done", { mistake });
 }, { ...running, catches: ["half-line-executed"] });
+
+task(4, {
+  en: "who goes has gone at once, and still gets what was queued before",
+  ko: "떠나는 쪽은 곧바로 떠난 것이 되고, 그전에 쌓인 것은 그래도 받습니다",
+}, async (context) => {
+  const { learner } = context;
+  const chat = await Chat.start(context, { lingerMs: LONG_MS });
+  const ended = await chat.joined("ended");
+  const quitter = await chat.joined("quitter");
+  const a = await chat.joined("a");
+  for (const client of [ended, quitter]) {
+    await client.expect("JOINED r a", { skip: /^JOINED r quitter$/ });
+  }
+  await chat.room([ended, 0], [quitter, 0]);
+  await a.say("SAY hello");
+  await a.expect("SAID r a hello");
+  await ended.say("WHO");
+  await ended.closeWrite();
+  await a.expect("LEFT r ended", { mistake: "drop-waits-for-slow" });
+  await quitter.say("QUIT");
+  await a.expect("LEFT r quitter", { mistake: "drop-waits-for-slow" });
+  await learner.limit({});
+  const mistake = "queue-lost-at-end";
+  await ended.expect("SAID r a hello", { mistake });
+  await ended.expect("NAMES r a ended quitter", { mistake });
+  await ended.expectEnd({ mistake });
+  await quitter.expect("SAID r a hello", { mistake });
+  await quitter.expect(coded("BYE", "quit"), { mistake, skip: /^LEFT r ended$/ });
+  await quitter.expectEnd({ mistake });
+  for (const client of [ended, quitter]) {
+    client.close();
+    await chat.expectClosed(client);
+  }
+}, { ...running, catches: ["drop-waits-for-slow", "queue-lost-at-end"] });
 
 /** What a client has seen of room r, between its NAMES and its LEFT or the end of the test. */
 interface Stay {
@@ -1307,6 +1374,19 @@ task(5, {
   });
 }, { ...running, catches: ["fast-reader-dropped", "mixed-lines"] });
 
+task(5, {
+  en: "answers wait in the queue, too: who asks and does not read is dropped",
+  ko: "응답도 큐에서 기다립니다: 묻기만 하고 읽지 않으면 내보냅니다",
+}, async (context) => {
+  const chat = await Chat.start(context, { queueBytes: KIB, lingerMs: LONG_MS });
+  const a = await chat.joined("a");
+  const deaf = await chat.joined("deaf");
+  await a.expect("JOINED r deaf");
+  await chat.room([deaf, 0]);
+  await deaf.send(bytes("WHO\nHELLO\n".repeat(50)));
+  await a.expect("LEFT r deaf", { mistake: "unbounded-queue" });
+}, { ...running, catches: ["unbounded-queue"] });
+
 // --- task 6 ---
 
 /** Fails if anything is left of a chat after stop(). */
@@ -1374,16 +1454,76 @@ task(6, {
   // It has been accepted, too.
   await silent.say("WHO");
   await silent.expect(coded("ERROR", "not-joined"));
+  // One that has got its BYE and is still there: stop() waits for it as well.
+  const quitter = await chat.connect("quitter");
+  await quitter.say("QUIT");
+  await quitter.expect(coded("BYE", "quit"));
+  await quitter.expectEnd();
+  let isOver = false;
   const stops = [chat.stop(mistake), chat.stop(mistake)];
+  for (const stop of stops) stop.then(() => isOver = true, () => {});
   for (const client of [a, b, silent, half]) {
     // No LEFT: everybody goes.
     await client.expect(stopping, { skip: /^JOINED /, mistake });
     await client.expectEnd({ mistake });
     client.close();
+    await chat.expectClosed(client);
   }
+  await context.learner.rest();
+  expectThat(!isOver, STOPS, {
+    en: "it has resolved, and client quitter has not closed its end",
+    ko: "끝났지만 클라이언트 quitter가 자기 쪽을 아직 닫지 않았습니다",
+  }, mistake);
+  // The door is shut meanwhile: nobody new is served.
+  const late = await chat.connect("newcomer").catch(() => undefined);
+  await late?.say("JOIN r newcomer").catch(() => {});
+  quitter.close();
   await context.step(STOPS, () => Promise.all(stops), "stop-hangs");
+  if (late) await expectNotServed(late, mistake);
   await expectNothingLeft(context, chat);
   await context.step(STOPS, () => chat.stop(mistake), "stop-hangs");
+}, { ...running, unhandled: "one-error-ends-server", catches: STOP_CATCHES });
+
+/** Reads to the end, on which there is nothing but perhaps a BYE. */
+async function expectNotServed(client: ChatClient, mistake: string): Promise<void> {
+  await client.expectEnd({ skip: stopping, mistake });
+  client.close();
+}
+
+task(6, {
+  en: "stop() ends a chat in which nobody is",
+  ko: "stop()은 아무도 없는 채팅도 끝냅니다",
+}, async (context) => {
+  const chat = await Chat.start(context);
+  await context.step(STOPS, () => chat.stop("stop-hangs"), "stop-hangs");
+  await expectNothingLeft(context, chat);
+}, { ...running, catches: STOP_CATCHES });
+
+task(6, {
+  en: "stop() does not forget a client that is being accepted",
+  ko: "stop()은 막 수락되는 클라이언트를 잊지 않습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const chat = await Chat.start(context, { lingerMs: LONG_MS });
+  const mistake = "stop-leaves-clients";
+  const a = await chat.joined("a");
+  await learner.limit({ holdAccepted: true });
+  const late = await chat.connect("late");
+  const expected: Text = {
+    en: "the server accepts client late",
+    ko: "서버가 클라이언트 late를 수락함",
+  };
+  await step(expected, async () => {
+    while (!await chat.isOpen(late)) await turn();
+  });
+  // accept() resolves in the moment in which stop() is called.
+  const stopped = chat.stop("stop-hangs");
+  await learner.limit({});
+  await a.expect(stopping, { mistake });
+  await expectNotServed(late, mistake);
+  a.close();
+  await step(STOPS, () => stopped, "stop-hangs");
+  await expectNothingLeft(context, chat);
 }, { ...running, unhandled: "one-error-ends-server", catches: STOP_CATCHES });
 
 task(6, {
@@ -1402,7 +1542,17 @@ task(6, {
   const a = await chat.joined("a");
   await chat.room([deaf, 0]);
   await speak([a, staying], { done: upTo(2), mistake: "slow-reader-blocks" });
+  // One of them goes on sending: that does not give it more time.
+  let isSending = true;
+  const sending = (async () => {
+    while (isSending) {
+      await lingering[1].send(bytes("y")).catch(() => isSending = false);
+      await new Promise((resolve) => setTimeout(resolve, SHORT_MS / 10));
+    }
+  })();
   for (const client of lingering) await chat.expectClosed(client, "dropped-not-closed");
+  isSending = false;
+  await sending;
   const stopped = chat.stop("stop-hangs");
   await staying.expect(stopping, { skip: PRESENCE, mistake: "stop-leaves-clients" });
   await context.step(STOPS, () => stopped, "stop-hangs");
@@ -1467,9 +1617,13 @@ task(6, {
   await a.expect(tooLong, { mistake: "line-unbounded" });
   await b.expect("LEFT r a");
   await a.expectEnd({ mistake: "line-unbounded" });
+  // What still comes is no command, whatever it looks like.
+  await a.send(bytes("\nJOIN r zombie\n"));
   a.close();
+  await chat.expectClosed(a);
   // 26 characters, 70 bytes, and the LF is there.
   const c = await chat.joined("c");
+  await b.expect("JOINED r c", { mistake: "line-unbounded" });
   await c.say(`SAY ${"가".repeat(22)}`);
   await c.expect(tooLong, {
     mistake: (line) => line?.startsWith("SAID ") ? "characters-for-bytes" : "line-unbounded",
@@ -1531,9 +1685,10 @@ task(6, {
     await a.send(Uint8Array.from([...line, 0x0a]));
     await a.expect(coded("ERROR", code), { mistake });
   }
-  // As long as a line may be, unless something else is given.
+  // As long as a line may be, unless something else is given. The one before it has come with it.
   const text = `still here ${"x".repeat(KIB - 15)}`;
-  await a.say(`SAY ${text}`);
+  await a.say(`HELLO\nSAY ${text}`);
+  await a.expect(coded("ERROR", "unknown-command"), { mistake });
   for (const client of [a, b]) await client.expect(`SAID r a ${text}`, { mistake });
   // One byte more is too long.
   await b.send(bytes("z".repeat(KIB + 1)));
@@ -1672,6 +1827,60 @@ task(6, {
   deadlineMs: 3_000,
   waitsMs: IDLE_MS + 30,
 });
+
+/** Delays of the timers of a chat, with one client that may be idle, and then with one that lingers, too. */
+async function timersOf(context: TestContext, options?: Fields): Promise<number[][]> {
+  const { learner } = context;
+  const { timersMs: before } = await learner.rest();
+  const chat = await Chat.start(context, options);
+  const samples: number[][] = [];
+  const look = async () => {
+    const { timersMs } = await learner.rest();
+    for (const ms of before) {
+      if (timersMs.includes(ms)) timersMs.splice(timersMs.indexOf(ms), 1);
+    }
+    samples.push(timersMs.filter((ms) => ms >= SHORT_MS).toSorted((a, b) => a - b));
+  };
+  const a = await chat.joined("a");
+  await look();
+  await a.say("QUIT");
+  await a.expect(coded("BYE", "quit"));
+  await a.expectEnd();
+  await look();
+  a.close();
+  await chat.expectClosed(a);
+  return samples;
+}
+
+task(6, {
+  en: "idleMs is 60000 and lingerMs is 1000 unless something else is given",
+  ko: "따로 주지 않으면 idleMs는 60000, lingerMs는 1000입니다",
+}, async (context) => {
+  // However somebody keeps the time: it has to be the same with these options as without.
+  const given = await timersOf(context, { idleMs: 60_000, lingerMs: 1000 });
+  const own = await timersOf(context);
+  const isNear = (a: number, b: number) => Math.abs(a - b) <= Math.max(a, b) / 10;
+  const same = given.every((sample, i) =>
+    sample.length === own[i]!.length && sample.every((ms, j) => isNear(ms, own[i]![j]!))
+  );
+  const show = (samples: number[][]) =>
+    samples.map((sample) => sample.map((ms) => `${Math.round(ms)} ms`).join(", ") || "-").join(
+      "; ",
+    );
+  expectThat(
+    same,
+    {
+      en: `timers as with { idleMs: 60000, lingerMs: 1000 }, for one who is there; who has quit: ${
+        show(given)
+      }`,
+      ko: `있는 쪽; 나간 쪽의 타이머가 { idleMs: 60000, lingerMs: 1000 }을 줄 때와 같음: ${
+        show(given)
+      }`,
+    },
+    { en: `without options: ${show(own)}`, ko: `옵션 없이: ${show(own)}` },
+    "defaults-differ",
+  );
+}, { ...running, catches: ["defaults-differ"] });
 
 task(6, {
   en: "startChat() is for this machine only",
