@@ -859,10 +859,8 @@ task(4, {
   await quitter.expect("SAID r a hello", { mistake });
   await quitter.expect(coded("BYE", "quit"), { mistake, skip: /^LEFT r ended$/ });
   await quitter.expectEnd({ mistake });
-  for (const client of [ended, quitter]) {
-    client.close();
-    await chat.expectClosed(client);
-  }
+  ended.close();
+  await chat.expectClosed(ended);
 }, { ...running, catches: ["drop-waits-for-slow", "queue-lost-at-end"] });
 
 /** What a client has seen of room r, between its NAMES and its LEFT or the end of the test. */
@@ -1303,7 +1301,7 @@ task(5, {
   const clients = [
     await chat.joined("exact", "p"),
     await chat.joined("more", "q"),
-    await chat.joined("한글", "s"),
+    await chat.joined("wide", "s"),
   ];
   await chat.room(...clients.map((client) => [client, 0] as [ChatClient, number]));
   // Four lines for each, which are so many bytes together with what stands around the text.
@@ -1318,6 +1316,7 @@ task(5, {
   // Who is there can be told something; whose name is free has been dropped.
   const expectDropped = async (to: string, isDropped: boolean, mistake: string) => {
     await a.say(`TELL ${to} hi`);
+    await context.learner.rest();
     await a.say("WHO");
     const expected: Text = isDropped
       ? {
@@ -1343,11 +1342,15 @@ task(5, {
       if (wasDropped) await a.line();
     });
   };
-  await a.say([...tell("exact", QUEUE_BYTES), ...tell("more", QUEUE_BYTES + 1)].join("\n"));
+  const sayAll = async (lines: string[]) => {
+    await a.say([...lines, "WHO"].join("\n"));
+    await a.expect("NAMES r a", { mistake: "slow-reader-blocks" });
+  };
+  await sayAll([...tell("exact", QUEUE_BYTES), ...tell("more", QUEUE_BYTES + 1)]);
   await expectDropped("more", true, "queue-miscounted");
   await expectDropped("exact", false, "queue-miscounted");
-  await a.say(tell("한글", QUEUE_BYTES + 1, "가").join("\n"));
-  await expectDropped("한글", true, "characters-for-bytes");
+  await sayAll(tell("wide", QUEUE_BYTES + 1, "가"));
+  await expectDropped("wide", true, "characters-for-bytes");
 }, { ...running, catches: ["queue-miscounted", "characters-for-bytes", "slow-reader-blocks"] });
 
 task(5, {
@@ -1454,32 +1457,14 @@ task(6, {
   // It has been accepted, too.
   await silent.say("WHO");
   await silent.expect(coded("ERROR", "not-joined"));
-  // One that has got its BYE and is still there: stop() waits for it as well.
-  const quitter = await chat.connect("quitter");
-  await quitter.say("QUIT");
-  await quitter.expect(coded("BYE", "quit"));
-  await quitter.expectEnd();
-  let isOver = false;
   const stops = [chat.stop(mistake), chat.stop(mistake)];
-  for (const stop of stops) stop.then(() => isOver = true, () => {});
   for (const client of [a, b, silent, half]) {
     // No LEFT: everybody goes.
     await client.expect(stopping, { skip: /^JOINED /, mistake });
     await client.expectEnd({ mistake });
     client.close();
-    await chat.expectClosed(client);
   }
-  await context.learner.rest();
-  expectThat(!isOver, STOPS, {
-    en: "it has resolved, and client quitter has not closed its end",
-    ko: "끝났지만 클라이언트 quitter가 자기 쪽을 아직 닫지 않았습니다",
-  }, mistake);
-  // The door is shut meanwhile: nobody new is served.
-  const late = await chat.connect("newcomer").catch(() => undefined);
-  await late?.say("JOIN r newcomer").catch(() => {});
-  quitter.close();
   await context.step(STOPS, () => Promise.all(stops), "stop-hangs");
-  if (late) await expectNotServed(late, mistake);
   await expectNothingLeft(context, chat);
   await context.step(STOPS, () => chat.stop(mistake), "stop-hangs");
 }, { ...running, unhandled: "one-error-ends-server", catches: STOP_CATCHES });
@@ -1619,8 +1604,8 @@ task(6, {
   await a.expectEnd({ mistake: "line-unbounded" });
   // What still comes is no command, whatever it looks like.
   await a.send(bytes("\nJOIN r zombie\n"));
+  await context.learner.rest();
   a.close();
-  await chat.expectClosed(a);
   // 26 characters, 70 bytes, and the LF is there.
   const c = await chat.joined("c");
   await b.expect("JOINED r c", { mistake: "line-unbounded" });
@@ -1660,6 +1645,37 @@ task(6, {
   a.close();
   await chat.expectClosed(a, mistake);
 }, { ...running, catches: ["bye-destroyed"], unhandled: "bye-destroyed" });
+
+task(6, {
+  en: "stop() waits for a client that has got its BYE before, and lets nobody in meanwhile",
+  ko: "stop()은 먼저 BYE를 받은 클라이언트도 기다리고, 그동안 아무도 들이지 않습니다",
+}, async (context) => {
+  const chat = await Chat.start(context, { lingerMs: LONG_MS });
+  const mistake = "stop-leaves-clients";
+  const a = await chat.joined("a");
+  const quitter = await chat.connect("quitter");
+  await quitter.say("QUIT");
+  await quitter.expect(coded("BYE", "quit"));
+  await quitter.expectEnd();
+  let isOver = false;
+  const stopped = chat.stop("stop-hangs");
+  stopped.then(() => isOver = true, () => {});
+  await a.expect(stopping, { mistake });
+  await a.expectEnd({ mistake });
+  a.close();
+  await chat.expectClosed(a);
+  await context.learner.rest();
+  expectThat(!isOver, STOPS, {
+    en: "it has resolved, and client quitter has not closed its end",
+    ko: "끝났지만 클라이언트 quitter가 자기 쪽을 아직 닫지 않았습니다",
+  }, mistake);
+  const newcomer = await chat.connect("newcomer").catch(() => undefined);
+  await newcomer?.say("JOIN r newcomer").catch(() => {});
+  quitter.close();
+  if (newcomer) await expectNotServed(newcomer, mistake);
+  await context.step(STOPS, () => stopped, "stop-hangs");
+  await expectNothingLeft(context, chat);
+}, { ...running, unhandled: "one-error-ends-server", catches: STOP_CATCHES });
 
 task(6, {
   en: "a bad line gets its ERROR, and the client stays",
@@ -1763,6 +1779,8 @@ async function expectIdle(context: TestContext, idleMs: number): Promise<boolean
   // Client a talks all the time; another sends a byte now and then, and never a line.
   const talk = async (): Promise<"idle" | undefined> => {
     for (let i = 0;; i++) {
+      // What was told to all until then comes before the line that is said after it.
+      const isLast = isOver;
       try {
         await a.say(`SAY tick ${i}`);
         if (!isOver) await dripping.send(bytes("x")).catch(() => {});
@@ -1772,7 +1790,7 @@ async function expectIdle(context: TestContext, idleMs: number): Promise<boolean
       } catch {
         return "idle";
       }
-      if (isOver) return undefined;
+      if (isLast) return undefined;
       await new Promise((resolve) => setTimeout(resolve, idleMs / 5));
     }
   };

@@ -464,9 +464,10 @@ class LineBuffer {
       this.#kept.set(piece, this.#size);
       this.#size += piece.length;
       if (end < 0) return;
-      yield this.#kept.slice(0, this.#size);
+      const line = this.#kept.slice(0, this.#size);
       this.#size = 0;
       from = end + 1;
+      yield line;
     }
   }
 }
