@@ -1386,7 +1386,7 @@ task(5, {
   const deaf = await chat.joined("deaf");
   await a.expect("JOINED r deaf");
   await chat.room([deaf, 0]);
-  await deaf.send(bytes("WHO\nHELLO\n".repeat(50)));
+  await deaf.send(bytes("WHO\n".repeat(150)));
   await a.expect("LEFT r deaf", { mistake: "unbounded-queue" });
 }, { ...running, catches: ["unbounded-queue"] });
 
