@@ -102,7 +102,7 @@ async function unstalled(entry: Entry, run: () => Promise<void>): Promise<void> 
 }
 
 /** The room that the limits leave for a connection. */
-function roomOf(entry: Entry | undefined): { bytes: number } | undefined {
+function roomOf(entry: Entry | undefined): { bytes: number; atOnce?: number } | undefined {
   const { room } = limits;
   for (let i = 0; room && i < room.length; i++) {
     if (room[i]!.port === entry?.remoteAddr?.port) return room[i];
@@ -390,7 +390,8 @@ const wrap = {
           meetFault("write");
           if (asks) await untilRoom(asks);
           const room = roomOf(entry);
-          const part = limited(data, least(limits.writeBytes ?? Infinity, room?.bytes ?? Infinity));
+          const { bytes = Infinity, atOnce = Infinity } = room ?? {};
+          const part = limited(data, least(limits.writeBytes ?? Infinity, bytes, atOnce));
           if (room) room.bytes -= bytesOf(part)?.length ?? 0;
           const size = await (methods.write!.call(conn, part) as Promise<number>);
           emit({ event: "write", ...where(entry), size, head: headOf(part as Uint8Array, size) });

@@ -102,8 +102,11 @@ export interface Limits {
   /** At most so many bytes per call. */
   readBytes?: number;
   writeBytes?: number;
-  /** Room in the kernel's buffers, by the peer's port: when it is used up, a write waits for other limits. */
-  room?: { port: number; bytes: number }[];
+  /**
+   * Room in the kernel's buffers, by the peer's port: when it is used up, a write waits for other limits. `atOnce`: at
+   * most so many bytes per write.
+   */
+  room?: { port: number; bytes: number; atOnce?: number }[];
   /** A connection that was accepted is handed over only under other limits: accept() is about to resolve. */
   holdAccepted?: boolean;
 }

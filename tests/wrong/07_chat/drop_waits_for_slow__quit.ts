@@ -1,4 +1,4 @@
-// Fails task 4: drop-waits-for-slow — tells the room of one that quits when its BYE has been taken.
+// Fails task 5: drop-waits-for-slow — tells the room of one that quits when its BYE has been taken.
 
 const LF = 0x0a;
 const CR = 0x0d;

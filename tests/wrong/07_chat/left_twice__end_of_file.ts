@@ -1,4 +1,4 @@
-// Fails task 2, 4: left-twice — keeps the name when somebody quits, until the connection has ended, too.
+// Fails task 2, 4, 5: left-twice — keeps the name when somebody quits, until the connection has ended, too.
 
 export type Command =
   | { type: "join"; room: string; name: string }

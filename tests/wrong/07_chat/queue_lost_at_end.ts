@@ -1,4 +1,4 @@
-// Fails task 4: queue-lost-at-end — closes a connection as soon as its end of file is read.
+// Fails task 5: queue-lost-at-end — closes a connection as soon as its end of file is read.
 
 const LF = 0x0a;
 const CR = 0x0d;
