@@ -243,6 +243,7 @@ export function startChat(options: ChatOptions = {}): ChatServer {
           keep = 0;
         }
         isWriting = false;
+        if (hasEnded) return close();
         if (!isEnding) return;
         linger = setTimeout(close, lingerMs);
         await conn.closeWrite();
