@@ -1,4 +1,4 @@
-// Fails tasks 3, 5, 6: limit-per-read — measures what has come, and only then cuts it into lines.
+// Fails task 3, 5, 6: limit-per-read — measures what has come, and only then cuts it into lines.
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -1,4 +1,4 @@
-// Fails tasks 2, 5: name-lost — gives back the name that a client has asked for, whether it got it or not.
+// Fails task 2, 5: name-lost — gives back the name that a client has asked for, whether it got it or not.
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -132,7 +132,6 @@ function makeClient(conn: Deno.TcpConn, queueBytes: number, lingerMs: number) {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   let waiting = 0;
   let busy = false;
-  let pumping = Promise.resolve();
   let written = Promise.resolve();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -164,7 +163,7 @@ function makeClient(conn: Deno.TcpConn, queueBytes: number, lingerMs: number) {
       if (!client.ending) timer = setTimeout(client.close, lingerMs);
       client.ending = true;
       client.leave();
-      if (busy) await Promise.race([pumping, closed]);
+      if (busy) await Promise.race([written, closed]);
     },
     close() {
       client.ending = true;
