@@ -39,6 +39,8 @@ interface Entry extends OpenSocket {
   closed: boolean;
   /** Places in the stream, in bytes from its beginning, that no read crosses. */
   cuts: number[];
+  /** Writes that had to ask for room and have not ended. */
+  stalled: number;
   readable?: ReadableStream<Uint8Array>;
   writable?: WritableStream<Uint8Array>;
 }
@@ -57,6 +59,7 @@ const { timeOrigin } = performance;
 const sinceOrigin = performance.now.bind(performance);
 const now = () => timeOrigin + sinceOrigin();
 const isFinite = Number.isFinite;
+const least = Math.min;
 let nextResource = 1;
 /** How many there were, by kind. */
 const events = new Map<string, number>();
@@ -76,6 +79,41 @@ function emit(event: Omit<WireEvent, "at">, at = now()): void {
 /** Limits for every connection from now on. */
 function setLimits(value: Limits): void {
   limits = value;
+  wakeStalled();
+}
+
+/** Calls that go on when the limits have changed, or a connection was closed. */
+let stalled: (() => void)[] = [];
+
+function wakeStalled(): void {
+  const all = stalled;
+  stalled = [];
+  for (let i = 0; i < all.length; i++) all[i]!();
+}
+
+function untilWoken(): Promise<void> {
+  return new promiseClass((resolve) => stalled[stalled.length] = resolve);
+}
+
+/** Runs what stands behind the writes that have begun. */
+async function unstalled(entry: Entry, run: () => Promise<void>): Promise<void> {
+  while (entry.stalled > 0) await untilWoken();
+  return await run();
+}
+
+/** The room that the limits leave for a connection. */
+function roomOf(entry: Entry | undefined): { bytes: number; atOnce?: number } | undefined {
+  const { room } = limits;
+  for (let i = 0; room && i < room.length; i++) {
+    if (room[i]!.port === entry?.remoteAddr?.port) return room[i];
+  }
+  return undefined;
+}
+
+/** Waits while a connection is to look full. As with the kernel, closing it ends the wait. */
+async function untilRoom(entry: Entry): Promise<void> {
+  while (!entry.closed && (roomOf(entry)?.bytes ?? 1) <= 0) await untilWoken();
+  if (entry.closed) throw new Deno.errors.Interrupted("operation canceled");
 }
 
 /** Faults from now on; they replace the ones before. */
@@ -153,6 +191,7 @@ function register(object: object, kind: HandleKind, origin: "made" | "given"): E
     object,
     closed: false,
     cuts: [],
+    stalled: 0,
     bytesRead: 0,
   };
   const addr = plainAddr(kind === "conn" ? socket.localAddr : socket.addr);
@@ -291,6 +330,7 @@ function wrapClose(prototype: Methods, methods: Methods): void {
       if (entry && !entry.closed) emit({ event: "close", ...where(entry) });
       const result = close.call(this);
       if (entry) markClosed(entry);
+      wakeStalled();
       return result;
     };
   }
@@ -308,6 +348,7 @@ const wrap = {
           const conn = await (methods.accept!.call(this) as Promise<Deno.Conn>);
           const made = observe(conn, "conn", "made");
           emit({ event: "accept", ...where(made) });
+          while (limits.holdAccepted) await untilWoken();
           return conn;
         } catch (error) {
           emit({ event: "accept", ...where(entry), error: encodeError(error) });
@@ -343,15 +384,24 @@ const wrap = {
     const write = (conn: object, data: unknown) => {
       const entry = entries.get(conn);
       return waiting({ api: "write", byLearner: true, ...where(entry) }, async () => {
+        const asks = entry && roomOf(entry) ? entry : undefined;
+        if (asks) asks.stalled++;
         try {
           meetFault("write");
-          const part = limited(data, limits.writeBytes);
+          if (asks) await untilRoom(asks);
+          const room = roomOf(entry);
+          const { bytes = Infinity, atOnce = Infinity } = room ?? {};
+          const part = limited(data, least(limits.writeBytes ?? Infinity, bytes, atOnce));
+          if (room) room.bytes -= bytesOf(part)?.length ?? 0;
           const size = await (methods.write!.call(conn, part) as Promise<number>);
           emit({ event: "write", ...where(entry), size, head: headOf(part as Uint8Array, size) });
           return size;
         } catch (error) {
           emit({ event: "write", ...where(entry), error: encodeError(error) });
           throw error;
+        } finally {
+          if (asks) asks.stalled--;
+          wakeStalled();
         }
       });
     };
@@ -367,8 +417,10 @@ const wrap = {
       return write(this, data);
     };
     target.closeWrite = function closeWrite(this: object) {
-      emit({ event: "closeWrite", ...where(entries.get(this)) });
-      return methods.closeWrite!.call(this);
+      const entry = entries.get(this);
+      emit({ event: "closeWrite", ...where(entry) });
+      const run = () => methods.closeWrite!.call(this) as Promise<void>;
+      return entry && entry.stalled > 0 ? unstalled(entry, run) : run();
     };
     const stream = <T extends object>(name: "readable" | "writable", get: (conn: object) => T) =>
       Object.defineProperty(prototype, name, {
@@ -434,8 +486,8 @@ function mostToRead(entry: Entry | undefined): number | undefined {
   return Math.min(cut - entry!.bytesRead, limits.readBytes ?? Infinity);
 }
 
-function limited(buffer: unknown, bytes: number | undefined): unknown {
-  return bytes === undefined ? buffer : bytesOf(buffer, bytes) ?? buffer;
+function limited(buffer: unknown, bytes = Infinity): unknown {
+  return bytes === Infinity ? buffer : bytesOf(buffer, bytes) ?? buffer;
 }
 
 function askedFor(options: unknown): NonNullable<WireEvent["asked"]> {

@@ -97,10 +97,18 @@ export interface Fault {
   error: string;
 }
 
-/** At most so many bytes per call on every connection of the child, also by its streams. */
+/** What the kernel is to look like to the child, on every connection, also to its streams. */
 export interface Limits {
+  /** At most so many bytes per call. */
   readBytes?: number;
   writeBytes?: number;
+  /**
+   * Room in the kernel's buffers, by the peer's port: when it is used up, a write waits for other limits. `atOnce`: at
+   * most so many bytes per write.
+   */
+  room?: { port: number; bytes: number; atOnce?: number }[];
+  /** A connection that was accepted is handed over only under other limits: accept() is about to resolve. */
+  holdAccepted?: boolean;
 }
 
 /** One order. `id` comes back with the answer. */
