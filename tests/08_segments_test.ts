@@ -604,8 +604,12 @@ task(2, {
 }, async ({ learner, random }) => {
   const datagrams = [0, 1, 2, 5, 64, 333, 1_400, 1_401]
     .map((length) => udp(random, ends6(random), length));
-  const short = { ...udp(random, ends6(random), 9), source: "::1", destination: "::1" };
-  await expectSegments(learner, [...datagrams, short], "ipv6-pseudo-header-wrong");
+  const others = [
+    { source: "::1", destination: "::1" },
+    // Any text form will do, the one with dots as well.
+    { source: "64:ff9b::10.1.2.3", destination: "FD00:0:0:0:0:0:0:07" },
+  ].map((ends) => udp(random, ends, 9));
+  await expectSegments(learner, [...datagrams, ...others], "ipv6-pseudo-header-wrong");
 }, { catches: [...UDP_MISTAKES, "ipv6-pseudo-header-wrong"] });
 
 task(2, {
@@ -795,8 +799,10 @@ task(3, {
     udp(random, ends4(random), length),
     udp(random, ends6(random), length),
   ]);
+  // A sender that wants no answer has the port 0 (RFC 768).
+  const silent = { ...udp(random, ends4(random), 7), sourcePort: 0 };
   const zero = [ends4, ends6].map((ends) => withChecksumZero(udp(random, ends(random), 6)));
-  const datagrams = [...captured, ...made, ...zero];
+  const datagrams = [...captured, ...made, silent, ...zero];
   const outcomes = await decodeEach(
     learner,
     datagrams.map((parts) => ({ bytes: udpSegment(parts), ends: parts })),
@@ -818,7 +824,11 @@ task(3, {
         ko: `${parts.source} → ${parts.destination}`,
       },
     ];
-    const mistake = known ?? (parts.source.includes(":") ? "ipv6-pseudo-header-wrong" : undefined);
+    // Who refuses nothing but these has worked the checksum out anew, and got the other zero.
+    const isOtherZero = outcomes.every((one, k) => isRefused(one) === zero.includes(datagrams[k]!));
+    const mistake = isOtherZero
+      ? "checksum-recomputed"
+      : known ?? (parts.source.includes(":") ? "ipv6-pseudo-header-wrong" : undefined);
     const value = returned(outcomes[i]!, { what, notes, mistake });
     const swapped = (port: number) =>
       (value as Record<string, unknown>)
@@ -836,7 +846,7 @@ task(3, {
     });
   });
   expectKept("decodeUdp", outcomes);
-}, { catches: [...UDP_MISTAKES, "ipv6-pseudo-header-wrong"] });
+}, { catches: [...UDP_MISTAKES, "ipv6-pseudo-header-wrong", "checksum-recomputed"] });
 
 task(3, {
   en: "decodeUdp() refuses a checksum that does not fit",
@@ -849,17 +859,20 @@ task(3, {
     changed[8 + random.integer(0, 7)]! ^= random.integer(1, 255);
     const other = wordAt(right, 6) ^ 1 << random.integer(0, 15) || 0x1234;
     const elsewhere = parts.source.includes(":") ? ends6(random) : ends4(random);
+    // What the kernel leaves to the network card: the sum of the pseudo-header.
+    const unfinished = 65_535 - checksum(pseudoHeader(parts, 17, right.length));
     return [
       { bytes: changed, ends: parts },
       { bytes: udpSegment({ ...parts, checksum: other }), ends: parts },
       { bytes: right, ends: { ...parts, destination: elsewhere.destination } },
+      { bytes: udpSegment({ ...parts, checksum: unfinished }), ends: parts },
     ];
   });
   const outcomes = await decodeEach(learner, reads);
   reads.forEach(({ bytes, ends }, i) => {
     // A datagram that went to the wrong host is told by nothing but the pseudo-header.
-    const isElsewhere = i % 3 === 2;
-    const summed = outcomes.some(({ error }, k) => k % 3 !== 2 && error);
+    const isElsewhere = i % 4 === 2;
+    const summed = outcomes.some(({ error }, k) => k % 4 !== 2 && error);
     expectRefused(outcomes[i]!, {
       what: isElsewhere
         ? {
@@ -1080,7 +1093,21 @@ function spellings(address: string): string[] {
   return [
     full.join(":"),
     full.map((group) => group.padStart(4, "0")).join(":").toUpperCase(),
+    [...full.slice(0, 6), ipBytes(address)!.subarray(12).join(".")].join(":"),
   ];
+}
+
+/** An address of the same family that differs in one bit: the first or the last. */
+function near(address: string, bit: "first" | "last"): string {
+  const bytes = flipped(ipBytes(address)!, bit === "first" ? 0 : ipBytes(address)!.length * 8 - 1);
+  if (bytes.length === 4) return bytes.join(".");
+  return Array.from({ length: 8 }, (_, i) => wordAt(bytes, 2 * i).toString(16)).join(":");
+}
+
+/** The IPv6 address that begins with the bytes of an IPv4 address, and has zeros behind them. */
+function asSix(address: string): string {
+  const bytes = ipBytes(address)!;
+  return `${wordAt(bytes, 0).toString(16)}:${wordAt(bytes, 2).toString(16)}::`;
 }
 
 task(4, {
@@ -1145,12 +1172,25 @@ task(4, {
       }))
     ),
   );
-  await expectDemux(learner, "demuxUdp", [{
-    sockets: [],
-    tuple: tupleOf({ ...a, sourcePort: theirs, destinationPort: mine }),
-    socket: null,
-  }]);
-}, { catches: ["udp-by-source"] });
+  const tuple = tupleOf({ ...a, sourcePort: theirs, destinationPort: mine });
+  await expectDemux(learner, "demuxUdp", [
+    { sockets: [], tuple, socket: null },
+    ...[a, ends6(random)].flatMap(({ source, destination }) =>
+      (["first", "last"] as const).map((bit) => ({
+        sockets: [{ id: "near", address: near(destination, bit), port: mine }],
+        tuple: { ...tuple, sourceAddress: source, destinationAddress: destination },
+        socket: null,
+        mistake: "addresses-compared-in-part",
+      }))
+    ),
+    ...bothWays([a.destination, asSix(a.destination)]).map(([address, destinationAddress]) => ({
+      sockets: [{ id: "other", address, port: mine }],
+      tuple: { ...tuple, sourceAddress: destinationAddress, destinationAddress },
+      socket: null,
+      mistake: "addresses-compared-in-part",
+    })),
+  ]);
+}, { catches: ["udp-by-source", "addresses-compared-in-part"] });
 
 task(4, {
   en: "demuxUdp() prefers the exact address to any, of the same family",
@@ -1188,6 +1228,12 @@ task(4, {
     {
       sockets: [sockets[0]!],
       tuple: tuple(c),
+      socket: null,
+      mistake: "wildcard-of-other-family",
+    },
+    {
+      sockets: [sockets6[0]!],
+      tuple: tuple(a),
       socket: null,
       mistake: "wildcard-of-other-family",
     },
@@ -1313,20 +1359,47 @@ task(4, {
     ];
   });
   await expectDemux(learner, "demuxTcp", cases);
-  const six = ends6(random);
-  const mine = port(random);
-  await expectDemux(learner, "demuxTcp", [{
-    sockets: [{ id: "any4", localAddress: "0.0.0.0", localPort: mine }],
-    tuple: tupleOf({ ...six, sourcePort: port(random), destinationPort: mine }),
-    socket: null,
-    mistake: "wildcard-of-other-family",
-  }]);
+  const [four, six] = [ends4(random), ends6(random)];
+  const [mine, theirs] = [port(random), port(random)];
+  await expectDemux(
+    learner,
+    "demuxTcp",
+    ([[six, "0.0.0.0"], [four, "::"]] as const).map(([ends, localAddress]) => ({
+      sockets: [{ id: "any", localAddress, localPort: mine }],
+      tuple: tupleOf({ ...ends, sourcePort: theirs, destinationPort: mine }),
+      socket: null,
+      mistake: "wildcard-of-other-family",
+    })),
+  );
+  const connected = ({ source, destination }: Ends) => ({
+    id: "near",
+    localAddress: destination,
+    localPort: mine,
+    remoteAddress: source,
+    remotePort: theirs,
+  });
+  await expectDemux(
+    learner,
+    "demuxTcp",
+    [four, six].flatMap((ends) =>
+      (["first", "last"] as const).flatMap((bit) => [
+        connected({ ...ends, source: near(ends.source, bit) }),
+        connected({ ...ends, destination: near(ends.destination, bit) }),
+      ]).map((socket) => ({
+        sockets: [socket],
+        tuple: tupleOf({ ...ends, sourcePort: theirs, destinationPort: mine }),
+        socket: null,
+        mistake: "addresses-compared-in-part",
+      }))
+    ),
+  );
 }, {
   catches: [
     "listener-first",
     "wildcard-before-exact",
     "tcp-by-destination-only",
     "wildcard-of-other-family",
+    "addresses-compared-in-part",
   ],
 });
 
@@ -1368,6 +1441,12 @@ task(4, {
     socket: "listening",
     mistake,
   }));
+  const spelledOut = spellings(ends.destination).map((destinationAddress): Case => ({
+    sockets: [{ id: "listening", localAddress: ends.destination, localPort: mine }],
+    tuple: { ...toUs, destinationAddress },
+    socket: "listening",
+    mistake,
+  }));
   const tcpCases = pairs.flatMap(({ source, destination }) =>
     spellings(source).flatMap((spelling, i): Case[] => {
       const connection = {
@@ -1392,7 +1471,7 @@ task(4, {
       }));
     })
   );
-  await expectDemux(learner, "demuxTcp", [...tcpCases, ...listening]);
+  await expectDemux(learner, "demuxTcp", [...tcpCases, ...listening, ...spelledOut]);
 }, { catches: ["addresses-as-text", "input-changed"] });
 
 // --- task 5 ---
@@ -1454,6 +1533,7 @@ function expectFrame(
   const isSwapped = frame.slice(0, 6).toHex() === right.slice(6, 12).toHex();
   at(0, 12, isSwapped ? "mac-order-swapped" : undefined);
   at(12, 15);
+  if (!isV4) at(15, 18);
   const [ip, udpAt] = [14, isV4 ? 34 : 54];
   const segmentLength = 8 + sent.payload.length;
   if (isV4) {
@@ -1516,7 +1596,11 @@ task(5, {
   ko: "encapsulate()는 데이터그램을 IPv6 패킷과 프레임에 넣습니다",
 }, async ({ learner, random }) => {
   const lengths = [0, 40, 333, 1_401];
-  await expectFrames(learner, lengths.map((length) => sentOf(random, ends6(random), length)));
+  const dotted = { source: "64:ff9b::10.1.2.3", destination: "64:ff9b::10.1.2.4" };
+  await expectFrames(learner, [
+    ...lengths.map((length) => sentOf(random, ends6(random), length)),
+    sentOf(random, dotted, 9),
+  ]);
 }, { catches: [...UDP_MISTAKES, "mac-order-swapped", "ipv6-pseudo-header-wrong"] });
 
 task(5, {
@@ -1524,8 +1608,12 @@ task(5, {
   ko: "encapsulate()는 짧은 프레임을 0으로 채워 60바이트로 만듭니다",
 }, async ({ learner, random }) => {
   const lengths = [0, 1, 5, 17, 18];
-  await expectFrames(learner, lengths.map((length) => sentOf(random, ends4(random), length)));
-}, { catches: ["frame-not-padded", ...UDP_MISTAKES] });
+  const zero = sentOf(random, ends4(random), 6);
+  await expectFrames(learner, [
+    ...lengths.map((length) => sentOf(random, ends4(random), length)),
+    { ...zero, ...withChecksumZero(zero) },
+  ]);
+}, { catches: ["frame-not-padded", "zero-checksum-sent", ...UDP_MISTAKES] });
 
 task(5, {
   en: "encapsulate() refuses what fits in no packet",
@@ -1534,10 +1622,13 @@ task(5, {
   const sent = sentOf(random, ends4(random), 5);
   const frame = frameFields(sent);
   const long = new Pattern(random.integer(1, 1_000_000), 65_508);
+  const longer = new Pattern(random.integer(1, 1_000_000), 65_528);
   const calls = [
     [{ ...packetOf(sent), sourcePort: 65_536 + 80 }, frame],
     [{ ...packetOf(sent), destinationPort: -1 }, frame],
     [{ ...packetOf(sent), payload: long }, frame],
+    [{ ...packetOf(sent), ...ends6(random), payload: longer }, frame],
+    [{ ...packetOf(sent), source: ends6(random).source }, frame],
     [packetOf(sent), { ...frame, sourceMac: "02:00:00:00:00" }],
     [packetOf(sent), { ...frame, destinationMac: "02:00:00:00:00:zz" }],
     [packetOf(sent), { ...frame, sourceMac: "02:00:00:00:00:01:02" }],
@@ -1549,11 +1640,20 @@ task(5, {
       en: "an IPv4 packet has at most 65,535 bytes, 65,507 of them payload of UDP",
       ko: "IPv4 패킷은 65,535바이트까지이고 UDP 페이로드는 65,507바이트까지임",
     },
+    {
+      en: "the length field has 16 bits, and 65,527 bytes of payload fill it",
+      ko: "길이 필드는 16비트라서 페이로드는 65,527바이트까지임",
+    },
+    {
+      en: "no packet goes from an IPv6 address to an IPv4 address",
+      ko: "IPv6 주소에서 IPv4 주소로 가는 패킷은 없음",
+    },
     { en: "a MAC address has six bytes", ko: "MAC 주소는 6바이트임" },
     { en: "a MAC address is written in hexadecimal digits", ko: "MAC 주소는 16진수로 씀" },
     { en: "a MAC address has no seventh byte", ko: "MAC 주소에는 7번째 바이트가 없음" },
   ];
-  const mistakes = ["port-truncated", "port-truncated", "payload-limit-ignored"];
+  const limit = "payload-limit-ignored";
+  const mistakes = ["port-truncated", "port-truncated", limit, limit];
   const outcomes = await callEach(learner, "encapsulate", calls);
   outcomes.forEach((outcome, i) => {
     const mistake = mistakes[i];
@@ -1653,9 +1753,19 @@ task(5, {
   const plain = { en: "a frame without padding", ko: "패딩 없는 프레임" };
   const view = frameOf(four, { padTo: 0 });
   const tagged = { en: "a frame with a VLAN tag", ko: "VLAN 태그가 있는 프레임" };
+  const zero = { ...four, ...withChecksumZero(four) };
   await expectPackets(learner, [
     // Who refuses these is not misled by what is special about the others.
     ...all.map((sent) => ({ frame: frameOf(sent, { padTo: 0 }), what: plain })),
+    {
+      frame: frameOf(sentOf(random, ends4(random), 8_958)),
+      what: { en: "a frame of 9,000 bytes", ko: "9,000바이트짜리 프레임" },
+    },
+    {
+      frame: frameOf(zero),
+      what: { en: "a datagram whose checksum is 0xFFFF", ko: "체크섬이 0xFFFF인 데이터그램" },
+      mistake: "checksum-recomputed",
+    },
     {
       frame: view,
       arg: new View(view, random.integer(3, 40)),
@@ -1688,6 +1798,7 @@ task(5, {
     "padding-as-payload",
     "subarray-offset-ignored",
     "mac-order-swapped",
+    "checksum-recomputed",
     "input-changed",
     "result-overwritten",
   ],
@@ -1769,12 +1880,27 @@ task(5, {
       mistake: "fragment-taken-for-segment",
     })),
   );
+  const six = sentOf(random, ends6(random), 24);
+  await expectNoPackets(
+    learner,
+    ([[0, 1], [3, 1], [3, 0]] as const).map(([offset, more]) => ({
+      frame: fragment6(six, offset, more),
+      what: { en: "a fragment of an IPv6 packet", ko: "IPv6 패킷의 조각" },
+      mistake: "fragment-taken-for-segment",
+    })),
+  );
   // Do not fragment is no fragment.
   await expectPackets(learner, [{
     frame: frameOf(sent, { ip: { fragment: 0x4000 } }),
     what: { en: "a packet with the flag DF", ko: "DF 플래그가 있는 패킷" },
   }]);
 }, { catches: ["fragment-taken-for-segment", "no-bounds-check"] });
+
+/** A frame with a fragment of IPv6: a header of its own, 8 bytes, says so (RFC 8200, section 4.5). */
+function fragment6(sent: Sent, offset: number, more: 0 | 1): Bytes {
+  const header = join([17, 0], u16(offset << 3 | more), [0, 0, 0, 7]);
+  return frameOf(sent, { ip: { protocol: 44, content: join(header, udpSegment(sent)) } });
+}
 
 /** A frame whose IPv4 header ends before the destination, and is right otherwise. */
 function fourWords(sent: Sent): Bytes {
@@ -1822,6 +1948,11 @@ task(5, {
       what: { en: "the UDP checksum does not fit", ko: "UDP 체크섬이 맞지 않음" },
       mistake: "checksum-unverified",
     },
+    {
+      frame: frameOf({ ...six, checksum: 0 }),
+      what: { en: "no checksum over IPv6", ko: "IPv6에서 체크섬이 없음" },
+      mistake: "none-accepted-over-ipv6",
+    },
     // 52 bytes are there; UDP's own length agrees with all of them.
     ...[53, 400, 65_535, 51, 28, 19, 0].map((length) => wrongLength(four, length)),
     ...[51, 28, 60].map((length) => wrongLength(none, length)),
@@ -1849,6 +1980,7 @@ task(5, {
     "total-length-ignored",
     "length-trusted",
     "checksum-unverified",
+    "none-accepted-over-ipv6",
     "header-length-fixed",
     "no-bounds-check",
   ],
@@ -2020,6 +2152,8 @@ const OF_CHECKSUMS = new Set([
   "zero-means-bad",
   "cut-record-judged",
   "bad-checksum-dropped",
+  "checksum-recomputed",
+  "tcp-zero-as-none",
 ]);
 
 /** Fails unless `readCapture()` finds in each file what is there. */
@@ -2027,8 +2161,9 @@ async function expectCaptures(
   learner: Learner,
   files: Capture[],
   mistake?: string,
+  as: (file: Bytes) => Bytes | View = (file) => file,
 ): Promise<void> {
-  const outcomes = await callEach(learner, "readCapture", files.map(({ file }) => [file]), {
+  const outcomes = await callEach(learner, "readCapture", files.map(({ file }) => [as(file)]), {
     watch: true,
   });
   for (const [i, { name, file, segments }] of files.entries()) {
@@ -2117,13 +2252,23 @@ const capturesOf = (...names: string[]) => Promise.all(names.map(captureOf));
 task(6, {
   en: "readCapture() finds the datagrams in a capture of a real network",
   ko: "readCapture()는 실제 네트워크의 캡처에서 데이터그램을 찾습니다",
-}, async ({ learner }) => {
+}, async ({ learner, random }) => {
   const [empty] = await capturesOf("udp4");
   const none = { name: "empty.pcap", file: empty!.file.slice(0, 24), segments: [] };
   const files = await capturesOf("udp4", "udp6");
   await expectCaptures(learner, [...files, none]);
+  const view = new View(files[0]!.file, random.integer(3, 40));
+  await expectCaptures(learner, [files[0]!], "subarray-offset-ignored", () => view);
   await expectCaptures(learner, await capturesOf("udp_no_checksum"), "zero-means-bad");
-}, { catches: [...UDP_MISTAKES, "zero-means-bad", "padding-as-payload", "result-overwritten"] });
+}, {
+  catches: [
+    ...UDP_MISTAKES,
+    "zero-means-bad",
+    "padding-as-payload",
+    "result-overwritten",
+    "subarray-offset-ignored",
+  ],
+});
 
 task(6, {
   en: "readCapture() finds TCP segments, with their options and without",
@@ -2135,9 +2280,32 @@ task(6, {
 task(6, {
   en: "readCapture() keeps segments whose checksum is bad, and says so",
   ko: "readCapture()는 체크섬이 틀린 세그먼트도 남기고 그렇다고 알립니다",
-}, async ({ learner }) => {
+}, async ({ learner, random }) => {
   await expectCaptures(learner, await capturesOf("loopback"), "bad-checksum-dropped");
-}, { catches: ["bad-checksum-dropped", "udp-only", "data-offset-ignored"] });
+  const [ends, payload] = [ends4(random), random.bytes(9)];
+  const sent = sentOf(random, ends, 8);
+  const odd = tcpFrame(random, ends, payload);
+  const zero = frameOf({ ...sent, ...withChecksumZero(sent) });
+  const file = (...frames: Bytes[]) => frames.map((frame) => recordOf(random, frame));
+  await expectCaptures(
+    learner,
+    [madeUp("other-zero.pcap", file(odd, zero))],
+    "checksum-recomputed",
+  );
+  await expectCaptures(
+    learner,
+    [madeUp("tcp-checksum-0.pcap", file(odd, tcpFrame(random, ends, payload, { checksum: 0 })))],
+    "tcp-zero-as-none",
+  );
+}, {
+  catches: [
+    "bad-checksum-dropped",
+    "checksum-recomputed",
+    "tcp-zero-as-none",
+    "udp-only",
+    "data-offset-ignored",
+  ],
+});
 
 task(6, {
   en: "readCapture() reads files of both byte orders",
@@ -2167,10 +2335,12 @@ task(6, {
 task(6, {
   en: "readCapture() goes by the link type: cooked, raw IP and loopback",
   ko: "readCapture()는 링크 타입을 따릅니다: cooked, raw IP, 루프백",
-}, async ({ learner }) => {
+}, async ({ learner, random }) => {
   const real = await capturesOf("cooked_v1", "cooked_v2", "raw_ip");
   await expectCaptures(learner, real, "link-type-assumed");
   await expectLoopback(learner, await capturesOf("udp4", "tcp6"));
+  const files = [1, 0, 108, 101, 113, 276].map((linkType) => ofLinkType(random, linkType));
+  await expectCaptures(learner, files, "link-type-assumed");
 }, {
   catches: [
     "link-type-assumed",
@@ -2178,8 +2348,37 @@ task(6, {
     "endianness-assumed",
     "udp-only",
     "data-offset-ignored",
+    "no-bounds-check",
   ],
 });
+
+/** Packets of both families and protocols behind a link header, whole and cut. Only what says the type is not random. */
+function ofLinkType(random: Random, linkType: number): Capture {
+  const header = (type: number): Bytes => {
+    const family = type === 0x0800 ? 2 : 30;
+    if (linkType === 1) return join(random.bytes(12), u16(0x8100), random.bytes(2), u16(type));
+    if (linkType === 0) return Uint8Array.of(family, 0, 0, 0);
+    if (linkType === 108) return Uint8Array.of(0, 0, 0, family);
+    if (linkType === 113) return join(random.bytes(14), u16(type));
+    return linkType === 276 ? join(u16(type), random.bytes(18)) : new Uint8Array();
+  };
+  const packets = [ends4(random), ends6(random)].flatMap((ends) => {
+    const behind = (frame: Bytes) => join(header(etherType(ends.source)), frame.subarray(14));
+    return [
+      behind(tcpFrame(random, ends, random.bytes(7))),
+      behind(frameOf(sentOf(random, ends, 20))),
+    ];
+  });
+  const { length } = header(0x86dd);
+  const cuts = new Set([1, length - 1, length, length + 1, length + 39, length + 47]);
+  const last = packets.at(-1)!;
+  const cut = [...cuts].filter((at) => at > 0)
+    .map((at) => recordOf(random, last.slice(0, at), last.length));
+  const whole = packets.map((packet) => recordOf(random, packet));
+  // Behind the last record there is nothing that could be read by mistake.
+  const end = recordOf(random, last.slice(0, 3), last.length);
+  return madeUp(`link-type-${linkType}.pcap`, [...whole, ...cut, whole[0]!, end], { linkType });
+}
 
 /** IPv4 packets and IPv6 packets behind every number that stands for their family, in both byte orders. */
 async function expectLoopback(learner: Learner, [four, six]: Capture[]): Promise<void> {
@@ -2223,10 +2422,24 @@ task(6, {
   const sent = () => sentOf(random, ends4(random), 20);
   const pieces = [0x2000, 0x2000 | random.integer(1, 0x1fff), random.integer(1, 0x1fff)]
     .flatMap((fragment) => [frameOf(sent(), { ip: { fragment } }), frameOf(sent())]);
+  const six = sentOf(random, ends6(random), 20);
+  pieces.push(fragment6(six, 0, 1), frameOf(six), fragment6(six, 3, 0), frameOf(sent()));
   await expectCaptures(
     learner,
     [madeUp("whole-looking-fragments.pcap", pieces.map((frame) => recordOf(random, frame)))],
     "fragment-taken-for-segment",
+  );
+  const others = [
+    frameOf(six, { type: 0x88b5 }),
+    frameOf(sent(), { type: 0x88b5 }),
+    frameOf(six, { type: 0x0800 }),
+    frameOf(sent(), { type: 0x86dd }),
+    frameOf(six),
+  ];
+  await expectCaptures(
+    learner,
+    [madeUp("other-types.pcap", others.map((frame) => recordOf(random, frame)))],
+    "ethertype-unchecked",
   );
   await expectCaptures(learner, await capturesOf("udp_options"), "header-length-fixed");
   await expectCaptures(learner, await capturesOf("vlan"), "vlan-tag-not-skipped");
@@ -2292,7 +2505,7 @@ task(6, {
     frameOf(none, { ip: { totalLength: 1_000 } }),
     frameOf(none, { ip: { totalLength: 12 } }),
     frameOf({ ...none, length: 300 }),
-    frameOf({ ...none, length: 4 }),
+    ...[0, 4, 7].map((length) => frameOf({ ...none, length })),
     good().slice(0, 30),
     good().slice(0, 9),
     frameOf(none, { ip: { content: random.bytes(5) }, padTo: 0 }),
@@ -2310,8 +2523,12 @@ task(6, {
     [madeUp("ip-offload.pcap", [offload, good()].map((frame) => recordOf(random, frame)))],
     "bad-checksum-dropped",
   );
+  const short = [0x40, 0x44].map((firstByte) => frameOf(none, { ip: { firstByte } }));
+  const headers = [...short, fourWords(none), good()].map((frame) => recordOf(random, frame));
+  await expectCaptures(learner, [madeUp("short-headers.pcap", headers)], "header-length-fixed");
 }, {
   catches: [
+    "header-length-fixed",
     "total-length-ignored",
     "padding-as-payload",
     "length-trusted",
@@ -2337,8 +2554,13 @@ task(6, {
     ...[13, 40, 61].map((length) => recordOf(random, whole.slice(0, length), whole.length)),
     recordOf(random, tcp.slice(0, 73), tcp.length),
     recordOf(random, whole),
+    // Nothing at all was captured, and the file ends with it.
+    recordOf(random, new Uint8Array(), 60),
   ];
-  await expectCaptures(learner, [madeUp("cut-anywhere.pcap", cut)], "cut-record-judged");
+  const empty = madeUp("nothing-captured.pcap", [recordOf(random, new Uint8Array(), 60)], {
+    linkType: 101,
+  });
+  await expectCaptures(learner, [madeUp("cut-anywhere.pcap", cut), empty], "cut-record-judged");
 }, { catches: ["cut-record-judged", "udp-only", "data-offset-ignored", "no-bounds-check"] });
 
 /** Fails unless each of these files is refused, naming its record. */
@@ -2403,6 +2625,17 @@ task(6, {
     en: "a record that says it is longer than the rest of the file",
     ko: "파일의 남은 부분보다 길다고 하는 레코드",
   };
+  const hugest = huge.slice(0, 262_144);
+  await expectCaptures(
+    learner,
+    [0, 0x7fffffff, 262_144].map((snaplen) =>
+      madeUp(`snaplen-${snaplen}.pcap`, [
+        recordOf(random, frames[0]!),
+        ...(snaplen === 0x7fffffff ? [recordOf(random, hugest)] : []),
+      ], { snaplen })
+    ),
+    "snaplen-taken-literally",
+  );
   await expectNoCaptures(learner, [
     {
       file: pcapFile(at(which, (frame) => ({ original: frame.length - 1 }))),
@@ -2443,6 +2676,15 @@ task(6, {
       mistake,
     },
     {
+      file: pcapFile(at(which, (frame) => ({ bytes: join(frame, [0]), original: 61 })), {
+        snaplen: 60,
+        littleEndian: false,
+      }),
+      what: long(60),
+      record: which,
+      mistake,
+    },
+    {
       file: pcapFile([recordOf(random, frames[0]!), recordOf(random, huge)], {
         snaplen: 0x7fffffff,
       }),
@@ -2454,7 +2696,14 @@ task(6, {
       mistake,
     },
   ]);
-}, { catches: ["record-length-trusted", "error-without-record", "no-bounds-check"] });
+}, {
+  catches: [
+    "record-length-trusted",
+    "error-without-record",
+    "snaplen-taken-literally",
+    "no-bounds-check",
+  ],
+});
 
 task(6, {
   en: "readCapture() says what a file is that it cannot read",
@@ -2483,13 +2732,35 @@ task(6, {
       what: { en: `link type ${linkType}`, ko: `링크 타입 ${linkType}` },
       mistake: "link-type-assumed",
     })),
+    {
+      file: pcapFile([], { linkType: 147 }),
+      what: {
+        en: "link type 147, in a file without records",
+        ko: "레코드가 없는 파일의 링크 타입 147",
+      },
+      mistake: "link-type-assumed",
+    },
+    ...[true, false].map((littleEndian) => ({
+      file: modified(file({ littleEndian }), littleEndian),
+      what: {
+        en: "the magic 0xA1B2CD34 of another format, whose records have a header of 24 bytes",
+        ko: "레코드 헤더가 24바이트인 다른 형식의 매직 0xA1B2CD34",
+      },
+      mistake: "magic-unchecked",
+    })),
     { file: new Uint8Array(), what: { en: "an empty file", ko: "빈 파일" } },
     {
       file: join([0x50, 0x4b, 3, 4], random.bytes(60)),
       what: { en: "a file with another magic", ko: "매직이 다른 파일" },
     },
   ]);
-}, { catches: ["link-type-assumed", "no-bounds-check"] });
+}, { catches: ["link-type-assumed", "magic-unchecked", "no-bounds-check"] });
+
+/** The same file with the magic of Alexey Kuznetzov's variant, which tcpdump once wrote. */
+function modified(file: Bytes, littleEndian: boolean): Bytes {
+  new DataView(file.buffer).setUint32(0, 0xa1b2cd34, littleEndian);
+  return file;
+}
 
 task(6, {
   en: "readCapture() is right about every cut file, and every one with a bit turned over",
