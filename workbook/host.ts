@@ -16,7 +16,16 @@ import { seal } from "./host_seal.ts";
 import { socketTools } from "./host_sockets.ts";
 import { cut, valueTools } from "./host_values.ts";
 
-const { decode, encode, encodeError, handleValue, hold, holding, setHome } = valueTools();
+const {
+  decode,
+  encode,
+  encodeError,
+  encodeFields,
+  handleValue,
+  hold,
+  holding,
+  setHome,
+} = valueTools();
 const {
   acceptQuietly,
   adopt,
@@ -136,25 +145,50 @@ async function outcomeOf(
 }
 
 /** Calls a function of the learner's again and again. Each outcome is told at once: the call that never ends is the next. */
-async function callEach({ id, name, calls, spoil }: Order & { op: "callEach" }): Promise<void> {
+async function callEach(
+  { id, name, calls, spoil, watch, fields }: Order & { op: "callEach" },
+): Promise<void> {
   const run = exercise[name] as (...args: unknown[]) => unknown;
+  const tell = (result: unknown) => fields ? encodeFields(result, fields) : encode(result);
+  let last: { result: unknown; told: string } | undefined;
   for (let call = 0; call < calls.length; call++) {
     const args = calls[call]!.map(decode);
     const given = spoil ? bytesAmong(args).map((bytes) => ({ bytes, before: copyOf(bytes) })) : [];
+    const before = watch ? stringify(encode(args)) : "";
+    let returned: unknown;
     let changed = false;
     const outcome = await outcomeOf(() => run(...args), (result) => {
+      returned = result;
+      changed = before !== "" && stringify(encode(args)) !== before;
       for (const { bytes, before } of given) {
         changed = changed || !sameBytes(bytes, before);
         fillBytes(new bytesClass(bytes.buffer));
       }
-      return encode(result);
+      return tell(result);
     });
+    // What the caller still has: its arguments after an error, too, and what it was given the last time.
+    if (!outcome.ok) changed = before !== "" && stringify(encode(args)) !== before;
+    const overwrote = last !== undefined && textOf(tell, last.result) !== last.told;
+    last = watch && outcome.ok ? { result: returned, told: stringify(outcome.value) } : undefined;
     // Not among the events that are cut at a number: each is the answer to an order.
-    const told = changed ? { ...outcome, changed } : outcome;
+    const told = {
+      ...outcome,
+      ...(changed && { changed }),
+      ...(overwrote && { overwrote }),
+    };
     say({ event: { at: 0, event: "outcome", order: id, call, outcome: told } });
   }
   reportReplaced();
   say({ id, ok: true, value: encode(undefined) });
+}
+
+/** A result as it is told, as text. A getter of the exercise's may throw. */
+function textOf(tell: (result: unknown) => WireValue, result: unknown): string {
+  try {
+    return stringify(tell(result));
+  } catch {
+    return "";
+  }
 }
 
 /** The byte arrays in a list of arguments, at any depth. */

@@ -145,6 +145,34 @@ function encodeUnsafe(value: unknown, depth: number): WireValue {
   return handleValue(object, "object");
 }
 
+/**
+ * The same for objects that a contract describes by their fields, alone or in a list: an instance of a class is told by
+ * these, whether they are its own or come from getters. A getter's error is the caller's.
+ */
+function encodeFields(value: unknown, fields: string[]): WireValue {
+  if (typeof value !== "object" || value === null) return encode(value);
+  if (arrayIsArray(value)) {
+    const items: WireValue[] = [];
+    for (let i = 0; i < value.length && i < MAX_ITEMS; i++) {
+      items[i] = arrayIsArray(value[i]) ? encode(value[i], 1) : encodeFields(value[i], fields);
+    }
+    return { is: "array", items };
+  }
+  const prototype = prototypeOf(value);
+  const isPlain = prototype === plainPrototype || prototype === null;
+  if (isPlain || isBytes(value) || factsOf(value) || value instanceof errorClass) {
+    return encode(value);
+  }
+  const entries: [string, WireValue][] = [];
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!;
+    if (field in value) {
+      entries[entries.length] = [field, encode((value as Record<string, unknown>)[field], 1)];
+    }
+  }
+  return entries.length === 0 ? encode(value) : { is: "record", entries };
+}
+
 function factFields(facts: SocketFacts) {
   return {
     resource: facts.resource,
@@ -285,6 +313,7 @@ export const valueTools = untilSealed({
   holding,
   toBase64,
   encode,
+  encodeFields,
   handleValue,
   encodeError,
   decode,
