@@ -93,11 +93,7 @@ export function exerciseCommand(
   stdin: "piped" | "null",
   folders: string[] = [],
 ): Deno.Command {
-  const importMap = strangers?.importMap ?? Deno.env.get(SUITE_ENV.importMap);
-  // The exercise may use the course's packages, by whatever way they come here.
-  const packages = importMap
-    ? ["--no-config", `--import-map=${importMap}`]
-    : [`--config=${pathOf(new URL("../../deno.json", import.meta.url))}`];
+  const importMap = mapInForce();
   // Its own folder is where it starts: a path with a comma in it cannot be named here.
   const readable = [".", ...(importMap ? foldersOf(importMap) : []), ...folders];
   const args = [
@@ -107,15 +103,43 @@ export function exerciseCommand(
     "--no-lock",
     "--cached-only",
     "--unstable-net",
-    ...packages,
+    ...packagesBy(importMap),
     `--allow-net=${LOOPBACK.join(",")}`,
     `--allow-read=${readable.join(",")}`,
     `--v8-flags=--max-old-space-size=${HEAP_MIB},--expose-gc`,
     path,
     ...(strangers && stdin === "piped" ? [STRANGERS] : []),
   ];
+  return keptIn(args, exerciseDir, stdin);
+}
+
+/** The command that lists the files which `path` leads to, in the folder of the exercise, without running it. */
+export function graphCommand(exerciseDir: string, path: string): Deno.Command {
+  const args = ["info", "--json", "--no-lock", "--no-remote", "--no-npm"];
+  return keptIn([...args, ...packagesBy(mapInForce()), path], exerciseDir, "null");
+}
+
+function mapInForce(): string | undefined {
+  return strangers?.importMap ?? Deno.env.get(SUITE_ENV.importMap);
+}
+
+/** The exercise may use the course's packages, by whatever way they come here. */
+function packagesBy(importMap: string | undefined): string[] {
+  return importMap
+    ? ["--no-config", `--import-map=${importMap}`]
+    : [`--config=${pathOf(new URL("../../deno.json", import.meta.url))}`];
+}
+
+/** The folders of the packages that an exercise may use. */
+export function packageFolders(): string[] {
+  const importMap = mapInForce();
+  return importMap ? foldersOf(importMap) : [];
+}
+
+/** A `deno` command with the limits that hold for what is the learner's. */
+function keptIn(args: string[], cwd: string, stdin: "piped" | "null"): Deno.Command {
   const options = {
-    cwd: exerciseDir,
+    cwd,
     stdin,
     stdout: "piped",
     stderr: "piped",

@@ -159,6 +159,34 @@ Deno.test("a submission's name and files may hold anything", async () => {
   assertEquals([result.status, result.score], ["pass", 12]);
 });
 
+for (const sandbox of ["permissions", "limits", "namespaces"] as const) {
+  Deno.test({
+    name:
+      `an exercise that is run as a program imports no solution and no suite, kept in by ${sandbox}`,
+    ignore: (sandbox === "namespaces" && level !== "namespaces") ||
+      (sandbox === "limits" && Deno.build.os !== "linux"),
+    async fn() {
+      const slug = "04_teardown";
+      const lessons = [await readLesson(root, slug)];
+      // Where there is a place without the solutions, the suite is still there.
+      const file = sandbox === "namespaces"
+        ? `tests/${slug}_test.ts`
+        : `solutions/${slug}/exercise.ts`;
+      using folder = new Folder();
+      Deno.mkdirSync(`${folder.path}/${slug}`);
+      Deno.writeTextFileSync(
+        `${folder.path}/${slug}/exercise.ts`,
+        `export const main = () => {};
+         if (import.meta.main) await (await import("file://${root}/${file}")).main();`,
+      );
+      const result = await folder.grade({ lessons, sandbox });
+      const task = result.lessons[0]!.tasks.at(-1)!;
+      assertEquals(task.score, 0);
+      assertStringIncludes(task.tests[0]!.message!, "files outside their own folder");
+    },
+  });
+}
+
 Deno.test("what a submission leaves in the Cache API and localStorage is gone for the next", async () => {
   const leaving = `${SOLUTION}
     try { (globalThis as any).localStorage.setItem("left", "1"); console.log("LEFT"); } catch {}
