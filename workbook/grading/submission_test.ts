@@ -1,9 +1,11 @@
+import { existsSync } from "node:fs";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { readLesson } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import { SUITE_ENV } from "../records.ts";
 import { pathOf } from "../std/paths.ts";
-import { MAX_EXERCISE_BYTES, takeIn } from "./intake.ts";
+import { FORMATS } from "./formats/formats.ts";
+import { LessonFolder, MAX_EXERCISE_BYTES, takeIn } from "./intake.ts";
 import { Place } from "./place.ts";
 import { bestSandbox, inNamespaces, plainEnvironment } from "./sandbox.ts";
 import { gradeSubmission } from "./submission.ts";
@@ -97,6 +99,64 @@ Deno.test("takeIn() follows no symbolic link to a folder", async () => {
   Deno.symlinkSync(`${root}/solutions/01_create_bind`, `${folder.path}/01_create_bind`);
   const { exercises, refused } = await takeIn(folder.path, [lesson]);
   assertEquals([exercises.size, refused.size], [0, 1]);
+});
+
+Deno.test({
+  name: "a lesson's folder stays the one that was opened, and a link in its place is none",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using folder = new Folder("mine");
+    const [path, link] = [`${folder.path}/01_create_bind`, `${folder.path}/link`];
+    Deno.symlinkSync(`${root}/solutions/01_create_bind`, link);
+    await using opened = await LessonFolder.open(path);
+    Deno.renameSync(path, `${folder.path}/before`);
+    Deno.renameSync(link, path);
+    assertEquals(Deno.readTextFileSync(`${opened.path}/exercise.ts`), "mine");
+    await assertRejects(() => LessonFolder.open(path));
+  },
+});
+
+/** What takes from the user root what makes it read every file. */
+const PLAINLY = ["--bounding-set=-all", "--inh-caps=-all", "--"];
+const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
+const noWayToBePlain = Deno.build.os === "windows" ||
+  isRoot && !["/usr/bin/setpriv", "/bin/setpriv"].some((path) => existsSync(path));
+
+Deno.test({
+  name: "grade says in every format why it could not read an exercise or its folder",
+  ignore: noWayToBePlain,
+  async fn() {
+    for (const what of ["", "/exercise.ts"]) {
+      using folder = new Folder(SOLUTION);
+      const path = `${folder.path}/01_create_bind${what}`;
+      Deno.chmodSync(path, 0);
+      const args = ["run", "--no-check", "--allow-all"];
+      if (importMap) args.push(`--import-map=${importMap}`);
+      args.push(
+        `${root}/workbook/cli.ts`,
+        "grade",
+        folder.path,
+        "--lesson",
+        "1",
+        "--format",
+        "json",
+      );
+      const command = isRoot ? ["setpriv", ...PLAINLY, Deno.execPath()] : [Deno.execPath()];
+      const { code, stdout } = await new Deno.Command(command[0]!, {
+        args: [...command.slice(1), ...args],
+      }).output();
+      Deno.chmodSync(path, 0o700);
+      assertEquals(code, 1);
+      const result = JSON.parse(new TextDecoder().decode(stdout));
+      for (const [format, write] of Object.entries(FORMATS)) {
+        const text = write(result, "en");
+        const read = format === "classroom"
+          ? new TextDecoder().decode(Uint8Array.fromBase64(text.trim()))
+          : text;
+        assertStringIncludes(read, "cannot be read (EACCES)", format);
+      }
+    }
+  },
 });
 
 Deno.test("takeIn() takes no pipe, no device, no folder and no giant for an exercise", async (t) => {
