@@ -278,6 +278,53 @@ Deno.test("courseVersion() is the same twice, and another with a teacher's suite
   assert(await courseVersion(root, folder.path) !== version);
 });
 
+Deno.test("courseVersion() changes with everything that may change a verdict, and with nothing else", async () => {
+  using copy = new Folder();
+  const files = [
+    "deno.json",
+    "tests/08_segments_test.ts",
+    "tests/support/segments.ts",
+    "tests/captures/08_segments/udp4.pcap",
+    "tests/captures/08_segments/udp4.tshark.json",
+    "workbook/host.ts",
+    "workbook/grading/inside.ts",
+    "workbook/std/assert.ts",
+    "workbook/std/import_map.json",
+    "lessons/08_segments/README.md",
+  ];
+  const others = [
+    "README.md",
+    "tests/support/child_test.ts",
+    "tests/captures/08_segments/README.md",
+    "workbook/host_test.ts",
+    "workbook/class/page.ts",
+    "lessons/08_segments/exercise.ts",
+    "lessons/08_segments/hints.md",
+  ];
+  for (const name of [...files, ...others]) {
+    const path = `${copy.path}/${name}`;
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    Deno.copyFileSync(`${root}/${name}`, path);
+  }
+  const version = await courseVersion(copy.path);
+  for (const name of [...files, ...others]) {
+    const path = `${copy.path}/${name}`;
+    const before = Deno.readFileSync(path);
+    Deno.writeFileSync(path, new Uint8Array([...before, 32]));
+    assertEquals(await courseVersion(copy.path) === version, others.includes(name), name);
+    Deno.writeFileSync(path, before);
+  }
+  // The same course, as Git has it on Windows.
+  const readme = `${copy.path}/lessons/08_segments/README.md`;
+  Deno.writeTextFileSync(readme, Deno.readTextFileSync(readme).replaceAll("\n", "\r\n"));
+  assertEquals(await courseVersion(copy.path), version);
+  using suites = new Folder();
+  Deno.mkdirSync(`${suites.path}/data`);
+  const withSuites = await courseVersion(copy.path, suites.path);
+  Deno.writeFileSync(`${suites.path}/data/frames.bin`, new Uint8Array([1]));
+  assert(await courseVersion(copy.path, suites.path) !== withSuites);
+});
+
 /** Runs a script with all of Deno's permissions in namespaces, and gives what it prints. */
 async function within(script: string): Promise<string> {
   const base = await Deno.makeTempDir({ prefix: "workbook_within_" });
