@@ -325,6 +325,76 @@ Deno.test("courseVersion() changes with everything that may change a verdict, an
   assert(await courseVersion(copy.path, suites.path) !== withSuites);
 });
 
+/** The processes that `pid` has started, and theirs, by the system's own numbers. */
+function descendants(pid: number): number[] {
+  const parents = new Map<number, number>();
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const status = Deno.readTextFileSync(`/proc/${name}/status`);
+      parents.set(Number(name), Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]));
+    } catch {
+      // It has ended.
+    }
+  }
+  const found = [pid];
+  for (const one of found) for (const [child, of] of parents) if (of === one) found.push(child);
+  return found.slice(1);
+}
+
+for (const sandbox of ["limits", "namespaces"] as const) {
+  Deno.test({
+    name: `whoever kills a grader outright ends the code that it grades, kept in by ${sandbox}`,
+    ignore: Deno.build.os !== "linux" || sandbox === "namespaces" && level !== "namespaces",
+    async fn() {
+      // It hangs once in each of six tasks.
+      using folder = new Folder(
+        SOLUTION.replaceAll(/^(export function \w+.*\{)$/gm, "$1 for (;;);"),
+      );
+      const script = `
+        import { gradeSubmission } from "${root}/workbook/grading/submission.ts";
+        import { readLesson } from "${root}/workbook/course.ts";
+        const lessons = [await readLesson("${root}", "01_create_bind")];
+        await gradeSubmission({ root: "${root}", dir: "${folder.path}", name: "ada", lessons, seed: 5, lang: "en",
+          importMap: ${JSON.stringify(importMap)}, sandbox: "${sandbox}" });`;
+      const path = `${folder.path}/grade.ts`;
+      Deno.writeTextFileSync(path, script);
+      const args = ["run", "--no-check", "--no-lock", "--allow-all"];
+      args.push(importMap ? `--import-map=${importMap}` : `--config=${root}/deno.json`, path);
+      const grader = new Deno.Command(Deno.execPath(), { args, stdout: "null", stderr: "null" })
+        .spawn();
+      let family: number[] = [];
+      const works = (pid: number) => {
+        try {
+          return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("workbook/host.ts");
+        } catch {
+          return false;
+        }
+      };
+      // Its first processes only make the cache.
+      const isSuite = (pid: number) => {
+        try {
+          return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("01_create_bind_test.ts");
+        } catch {
+          return false;
+        }
+      };
+      for (let i = 0; i < 1_000 && !(family.some(works) && family.some(isSuite)); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        family = descendants(grader.pid);
+      }
+      grader.kill("SIGKILL");
+      await grader.status;
+      const left = () => family.filter((pid) => isSuite(pid) || works(pid));
+      for (let i = 0; i < 250 && left().length > 0; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      assert(family.length >= 2, `${family}`);
+      assertEquals(left(), []);
+    },
+  });
+}
+
 /** Runs a script with all of Deno's permissions in namespaces, and gives what it prints. */
 async function within(script: string): Promise<string> {
   const base = await Deno.makeTempDir({ prefix: "workbook_within_" });
