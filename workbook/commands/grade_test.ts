@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { FORMATS } from "../grading/formats/formats.ts";
 import type { SubmissionResult } from "../grading/model.ts";
 import { bestSandbox } from "../grading/sandbox.ts";
 import { SUITE_ENV } from "../records.ts";
@@ -158,7 +159,8 @@ Deno.test("grade adds the tasks of a teacher's own suite, with their points", as
     "## Task 1: Any port (3 points)\n\n## Task 2: A lie (5 points)\n",
   );
   const { code, stdout } = await run(args);
-  const { score, max_score, lessons } = JSON.parse(stdout) as SubmissionResult;
+  const result = JSON.parse(stdout) as SubmissionResult;
+  const { score, max_score, lessons } = result;
   assertEquals([code, score, max_score], [1, 15, 20]);
   const own = lessons[0]!.tasks.slice(6);
   assertEquals(own.map(({ task, title, score }) => [task, title, score]), [
@@ -166,6 +168,10 @@ Deno.test("grade adds the tasks of a teacher's own suite, with their points", as
     [8, "A lie", 0],
   ]);
   assertEquals(own[0]!.tests[0]!.name, "task 7: formatAddress() takes any port");
+  // The course has no hints for them.
+  const [, told = ""] = FORMATS.text!(result, "en").split("task 8");
+  assertStringIncludes(told, "received");
+  assert(!/deno task (hint|lesson)/.test(told), told);
 });
 
 Deno.test("grade says what is wrong with its arguments, one sentence and one next step", async () => {
