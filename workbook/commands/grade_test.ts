@@ -1,7 +1,8 @@
+import { existsSync } from "node:fs";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { FORMATS } from "../grading/formats/formats.ts";
 import type { SubmissionResult } from "../grading/model.ts";
-import { bestSandbox } from "../grading/sandbox.ts";
+import { bestSandbox, holds } from "../grading/sandbox.ts";
 import { SUITE_ENV } from "../records.ts";
 import { pathOf } from "../std/paths.ts";
 
@@ -130,6 +131,24 @@ Deno.test("grade says which sandbox is in force where namespaces cannot be made"
     { PATH: folder.path },
   );
   assertEquals([code, JSON.parse(stdout).sandbox], [0, "limits"]);
+});
+
+const bubblewrap = ["/usr/bin/bwrap", "/bin/bwrap"].find((path) => existsSync(path));
+
+Deno.test({
+  name: "grade makes namespaces by bubblewrap where unshare cannot",
+  ignore: bubblewrap === undefined || !await holds("bwrap"),
+  async fn() {
+    using folder = temporary();
+    await Deno.symlink(bubblewrap!, `${folder.path}/bwrap`);
+    const { code, stdout } = await run(
+      // A lesson with a program, and one with captures to read.
+      ["solutions", "--lesson", "4", "--lesson", "8", "--format", "json", "--require-sandbox"],
+      { PATH: folder.path },
+    );
+    const { sandbox, status } = JSON.parse(stdout);
+    assertEquals([code, status, sandbox], [0, "pass", "namespaces"]);
+  },
 });
 
 Deno.test("grade adds the tasks of a teacher's own suite, with their points", async () => {

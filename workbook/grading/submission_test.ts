@@ -7,7 +7,13 @@ import { pathOf } from "../std/paths.ts";
 import { FORMATS } from "./formats/formats.ts";
 import { LessonFolder, MAX_EXERCISE_BYTES, takeIn } from "./intake.ts";
 import { Place } from "./place.ts";
-import { bestSandbox, inNamespaces, plainEnvironment } from "./sandbox.ts";
+import {
+  bestSandbox,
+  holds,
+  inNamespaces,
+  type NamespaceMaker,
+  plainEnvironment,
+} from "./sandbox.ts";
 import { gradeSubmission } from "./submission.ts";
 import { courseVersion } from "./version.ts";
 
@@ -16,7 +22,17 @@ const importMap = Deno.env.get(SUITE_ENV.importMap);
 const lesson = await readLesson(root, "01_create_bind");
 const SOLUTION = await Deno.readTextFile(`${root}/solutions/01_create_bind/exercise.ts`);
 const level = await bestSandbox();
-const onlyNamespaces = { ignore: level !== "namespaces" };
+/** The programs that could make namespaces, and whether they do here. */
+const makers: [NamespaceMaker, boolean][] = await Promise.all(
+  (["unshare", "bwrap"] as const).map(async (by) =>
+    [by, await holds(by)] as [NamespaceMaker, boolean]
+  ),
+);
+for (const [by, does] of makers) {
+  if (!does) {
+    console.log(`${by} makes no namespaces here: what holds in them is not tested with it`);
+  }
+}
 
 /** A submission's folder, with `exercise` as the file of lesson 1. */
 class Folder {
@@ -396,7 +412,7 @@ for (const sandbox of ["limits", "namespaces"] as const) {
 }
 
 /** Runs a script with all of Deno's permissions in namespaces, and gives what it prints. */
-async function within(script: string): Promise<string> {
+async function within(script: string, by: NamespaceMaker): Promise<string> {
   const base = await Deno.makeTempDir({ prefix: "workbook_within_" });
   try {
     await Deno.mkdir(`${base}/root`);
@@ -404,6 +420,7 @@ async function within(script: string): Promise<string> {
     const { command, args, env } = inNamespaces(
       ["run", "--no-check", "--no-config", "--allow-all", "--unstable-net", `${base}/script.ts`],
       { base: `${base}/root`, readable: [root, `${base}/script.ts`, Deno.execPath()], tmp: "/tmp" },
+      by,
     );
     const { stdout, stderr } = await new Deno.Command(command, {
       args,
@@ -417,86 +434,97 @@ async function within(script: string): Promise<string> {
   }
 }
 
-Deno.test({
-  ...onlyNamespaces,
-  name: "in namespaces, code with every permission of Deno's sees none of the machine's files",
-  async fn() {
-    const secret = await Deno.makeTempFile({ prefix: "workbook_secret_" });
-    const printed = await within(`
+for (const [by, does] of makers) {
+  Deno.test({
+    ignore: !does,
+    name:
+      `in namespaces of ${by}, code with every permission of Deno's sees none of the machine's files`,
+    async fn() {
+      const secret = await Deno.makeTempFile({ prefix: "workbook_secret_" });
+      const printed = await within(
+        `
       for (const path of ["/home", "/root/.ssh", "/etc/shadow", "/var", "/run", "/sys", ${
-      JSON.stringify(secret)
-    }]) {
+          JSON.stringify(secret)
+        }]) {
         try { Deno.statSync(path); console.log("seen", path); } catch {}
       }
       for (const path of ["/x", "/usr/x", ${JSON.stringify(`${root}/x`)}, "/etc/hosts"]) {
         try { Deno.writeTextFileSync(path, ""); console.log("written", path); } catch {}
       }
-      console.log("done");`);
-    await Deno.remove(secret);
-    // The folder of the project may lie in one of those, and is seen there by itself.
-    const seen = printed.trim().split("\n").filter((line) =>
-      !(line === "seen /home" && root.startsWith("/home/")) &&
-      !(line === "seen /var" && root.startsWith("/var/"))
-    );
-    assertEquals(seen, ["done"]);
-  },
-});
+      console.log("done");`,
+        by,
+      );
+      await Deno.remove(secret);
+      // The folder of the project may lie in one of those, and is seen there by itself.
+      const seen = printed.trim().split("\n").filter((line) =>
+        !(line === "seen /home" && root.startsWith("/home/")) &&
+        !(line === "seen /var" && root.startsWith("/var/"))
+      );
+      assertEquals(seen, ["done"]);
+    },
+  });
 
-Deno.test({
-  ...onlyNamespaces,
-  name: "in namespaces, code with every permission of Deno's reaches no process and no port",
-  async fn() {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr;
-    const printed = await within(`
+  Deno.test({
+    ignore: !does,
+    name:
+      `in namespaces of ${by}, code with every permission of Deno's reaches no process and no port`,
+    async fn() {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = listener.addr;
+      const printed = await within(
+        `
       try { await Deno.connect({ hostname: "127.0.0.1", port: ${port} }); console.log("connected"); } catch {}
       try { Deno.kill(${Deno.pid}, "SIGCONT"); console.log("signalled"); } catch {}
       console.log(Array.from(Deno.readDirSync("/proc"), (e) => e.name).filter((n) => /^\\d+$/.test(n)).length);
-      console.log(Deno.networkInterfaces().map((i) => i.name).filter((n) => n !== "lo").length);`);
-    assertEquals(printed, "1\n0\n");
-  },
-});
+      console.log(Deno.networkInterfaces().map((i) => i.name).filter((n) => n !== "lo").length);`,
+        by,
+      );
+      assertEquals(printed, "1\n0\n");
+    },
+  });
 
-Deno.test({
-  ...onlyNamespaces,
-  name: "a suite's end ends every process in its namespaces, also those that left its group",
-  async fn() {
-    const mark = `workbook${crypto.randomUUID()}`;
-    const base = await Deno.makeTempDir({ prefix: "workbook_within_" });
-    const script = `${base}/script.ts`;
-    await Deno.mkdir(`${base}/root`);
-    await Deno.writeTextFile(
-      script,
-      `new Deno.Command("setsid", { args: ["sh", "-c", "trap '' TERM HUP; echo started; sleep 60; : ${mark}"] }).spawn();
+  Deno.test({
+    ignore: !does,
+    name: `a suite's end ends every process in namespaces of ${by}, also those that left its group`,
+    async fn() {
+      const mark = `workbook${crypto.randomUUID()}`;
+      const base = await Deno.makeTempDir({ prefix: "workbook_within_" });
+      const script = `${base}/script.ts`;
+      await Deno.mkdir(`${base}/root`);
+      await Deno.writeTextFile(
+        script,
+        `new Deno.Command("setsid", { args: ["sh", "-c", "trap '' TERM HUP; echo started; sleep 60; : ${mark}"] }).spawn();
        setInterval(() => {}, 1000);`,
-    );
-    const { command, args, env } = inNamespaces(
-      ["run", "--no-check", "--no-config", "--allow-all", script],
-      { base: `${base}/root`, readable: [root, script, Deno.execPath()], tmp: "/tmp" },
-    );
-    const process = new Deno.Command(command, {
-      args,
-      env: { ...plainEnvironment(), ...env },
-      clearEnv: true,
-      cwd: "/",
-      stdout: "piped",
-    }).spawn();
-    const reader = process.stdout.getReader();
-    await reader.read();
-    const running = () =>
-      Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => {
-        try {
-          return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(mark);
-        } catch {
-          return false;
-        }
-      });
-    assertEquals(running().length > 0, true);
-    process.kill("SIGKILL");
-    await process.status;
-    // The pipe's end comes when the last of them has gone.
-    while (!(await reader.read()).done);
-    assertEquals(running(), []);
-    await Deno.remove(base, { recursive: true });
-  },
-});
+      );
+      const { command, args, env } = inNamespaces(
+        ["run", "--no-check", "--no-config", "--allow-all", script],
+        { base: `${base}/root`, readable: [root, script, Deno.execPath()], tmp: "/tmp" },
+        by,
+      );
+      const process = new Deno.Command(command, {
+        args,
+        env: { ...plainEnvironment(), ...env },
+        clearEnv: true,
+        cwd: "/",
+        stdout: "piped",
+      }).spawn();
+      const reader = process.stdout.getReader();
+      await reader.read();
+      const running = () =>
+        Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => {
+          try {
+            return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(mark);
+          } catch {
+            return false;
+          }
+        });
+      assertEquals(running().length > 0, true);
+      process.kill("SIGKILL");
+      await process.status;
+      // The pipe's end comes when the last of them has gone.
+      while (!(await reader.read()).done);
+      assertEquals(running(), []);
+      await Deno.remove(base, { recursive: true });
+    },
+  });
+}
