@@ -266,7 +266,7 @@ export function showEnd({ code, signal }: ChildEnd): Text {
   return signal
     ? {
       en: `the program was ended by the signal ${signal}`,
-      ko: `프로그램이 시그널 ${signal} 로 종료되었습니다`,
+      ko: `프로그램이 신호 ${signal} 로 종료되었습니다`,
     }
     : {
       en: `the program ended with status ${code}`,
