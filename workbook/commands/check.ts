@@ -103,7 +103,7 @@ interface CheckOptions {
   repeat: number;
   workers: number;
   only: string;
-  /** Grades a part of the wrong submissions, and a part of their tasks. */
+  /** Grades a part of the wrong submissions, drawn anew each time, and a part of their tasks. */
   brief: boolean;
 }
 
@@ -131,9 +131,8 @@ class Check {
     this.problems.push(...await partProblems(root, lesson, all));
     this.problems.push(...await stubProblems(root, lesson, this.#options.update !== "no"));
     const mistakes = await readMistakes(root, slug);
-    const submissions = all.filter(({ name, trouble }) =>
-      !trouble && name.includes(this.#options.only) && !(this.#options.brief && isPassedOver(name))
-    );
+    const sound = all.filter(({ name, trouble }) => !trouble && name.includes(this.#options.only));
+    const submissions = this.#options.brief ? someOf(sound) : sound;
     this.submissions += submissions.length;
     const { brief } = this.#options;
     const setting = { root, lesson, mistakes, importMap: this.#importMap, brief };
@@ -191,9 +190,22 @@ class Check {
   }
 }
 
-/** Of the variants of a mistake, a brief check takes one in three, by chance. */
-function isPassedOver(name: string): boolean {
-  return name.startsWith("wrong/") && name.includes("__") && Math.random() > 1 / 3;
+/** What a brief check grades: one wrong submission of each mistake, a third of the misbehaving ones, and all others. */
+function someOf(submissions: Submission[]): Submission[] {
+  const isByChance = ({ kind }: Submission) => kind === "wrong" || kind === "misbehaving";
+  const wrong = submissions.filter(({ kind }) => kind === "wrong");
+  const misbehaving = submissions.filter(({ kind }) => kind === "misbehaving");
+  const taken = [
+    ...Map.groupBy(shuffled(wrong), ({ mistake }) => mistake).values().map(([first]) => first!),
+    ...shuffled(misbehaving).slice(0, Math.ceil(misbehaving.length / 3)),
+  ];
+  return submissions.filter((submission) => !isByChance(submission) || taken.includes(submission));
+}
+
+function shuffled<T>(list: T[]): T[] {
+  return list.map((item) => ({ item, order: Math.random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ item }) => item);
 }
 
 function hasGolden({ kind }: Submission): boolean {
