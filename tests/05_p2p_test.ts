@@ -1666,13 +1666,15 @@ task(5, {
     const onceLink = once.links[0]!;
     // What is sent to a peer is no sign of its life.
     let isOver = false;
+    let isQuiet = false;
     const gaps = new Gaps();
     const talking = (async () => {
-      while (!isOver) {
+      for (let i = 0; i < 24 && !isOver; i++) {
         await peer.ends("broadcast", [bytes("are you there?")]);
         gaps.mark();
         await pause(silenceMs / 8);
       }
+      isQuiet = true;
     })();
     const ended: Text = {
       en: "a peer that does not answer is ended",
@@ -1702,6 +1704,13 @@ task(5, {
         "silence-unnoticed",
       );
       await onceLink.expectEnd(ended, "silence-unnoticed");
+      unless(isQuiet);
+      expectThat(
+        !isQuiet,
+        { en: "they are ended while alice talks to them", ko: "alice가 말을 거는 동안에 끊어짐" },
+        { en: "they were ended when alice had stopped", ko: "alice가 말을 멈춘 뒤에 끊었습니다" },
+        "silence-unnoticed",
+      );
     } finally {
       isOver = true;
     }
@@ -1734,7 +1743,7 @@ task(5, {
 }, {
   catches: ["silence-unnoticed", "pong-only"],
   waitsMs: 1.5 * SILENCE_MS,
-  deadlineMs: 4_000,
+  deadlineMs: 5_000,
 });
 
 task(5, {
@@ -1882,8 +1891,8 @@ async function expectNoTimer(learner: Learner): Promise<void> {
     timersMs.length === 0,
     { en: "no timer after close()", ko: "close() 뒤에 남은 타이머가 없음" },
     {
-      en: `timers of ${timersMs.join(", ")} ms`,
-      ko: `${timersMs.join(", ")}밀리초 타이머`,
+      en: `a timer of ${Math.max(...timersMs)} ms is running`,
+      ko: `${Math.max(...timersMs)}밀리초 타이머가 돌고 있습니다`,
     },
     "close-leaves-links",
   );
