@@ -33,8 +33,13 @@ class Learner implements AsyncDisposable {
     return this.child.order({ op: "load", url });
   }
 
-  async call(name: string, ...args: unknown[]): Promise<unknown> {
-    const answer = await this.child.order({ op: "call", name, args: args.map(encodeArg) });
+  call(name: string, ...args: unknown[]): Promise<unknown> {
+    return this.ask({ op: "call", name, args: args.map(encodeArg) });
+  }
+
+  /** The value that an order is answered with. */
+  async ask(order: Parameters<Child["order"]>[0]): Promise<unknown> {
+    const answer = await this.child.order(order);
     if (!answer.ok) throw new OrderError(answer.error);
     return "value" in answer ? decodeValue(answer.value) : undefined;
   }
@@ -435,4 +440,23 @@ Deno.test("the process ends with status 0 when its suite is gone, whatever the e
   await reading;
   assertEquals(code, 0);
   assertStringIncludes(said, '\n\x1eword {"ready":true}\n');
+});
+
+Deno.test("what the host is told to hold is one object, for every call that is given it", async () => {
+  await using learner = await Learner.with("export const first = (a: Uint8Array) => a[0];\n");
+  await learner.load();
+  const held = await learner.ask({ op: "hold", value: encodeArg(new Uint8Array([7, 8])) });
+  assert(held instanceof Remote && held.className === "Uint8Array");
+  assertEquals(await learner.call("first", held), 7);
+  const { handle } = held;
+  const filled = await learner.ask({
+    op: "method",
+    handle,
+    name: "fill",
+    args: [encodeArg(5)],
+    hold: true,
+  });
+  assertEquals(filled, held);
+  assertEquals(await learner.call("first", held), 5);
+  assertEquals(await learner.ask({ op: "value", handle }), new Uint8Array([5, 5]));
 });

@@ -1,4 +1,4 @@
-// Fails task 5: close-leaves-links — closes its sockets and leaves the interval that watches them.
+// Fails task 5, 6: close-leaves-links — closes its sockets and leaves the interval that watches them.
 
 type Address = { hostname: string; port: number };
 type Message = { from: string; body: Uint8Array };

@@ -1,4 +1,4 @@
-// Fails tasks 5, 6: failure-remembered — keeps a name for its first owner, also after that one has left.
+// Fails task 5, 6: failure-remembered — keeps a name for its first owner, also after that one has left.
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;

@@ -1,4 +1,4 @@
-// Fails tasks 2, 5: send-resolves-early — resolves send() when the message is in the queue.
+// Fails task 2, 5: send-resolves-early — resolves send() when the message is in the queue.
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
