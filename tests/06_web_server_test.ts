@@ -445,7 +445,7 @@ task(2, {
   peers.note("reset", "RST");
   const gone = t(
     "readRequest() resolves to null, since the client is gone before a request (reset)",
-    "요청이 오기 전에 클라이언트가 사라졌으므로(리셋) readRequest()의 결과는 null",
+    "요청이 오기 전에 클라이언트가 사라졌으므로(재설정) readRequest()의 결과는 null",
   );
   const error = await context.step(
     gone,
@@ -458,7 +458,7 @@ task(2, {
   await learner.faults({ api: ["read"], skip: 1, times: 1, error: "ConnectionReset" });
   const throws = t(
     "readRequest() throws, since the client is gone in the middle of a request (reset)",
-    "요청 중간에 클라이언트가 사라졌으므로(리셋) readRequest()가 오류를 던짐",
+    "요청 중간에 클라이언트가 사라졌으므로(재설정) readRequest()가 오류를 던짐",
   );
   await refused(context, broken.conn, { expected: throws, mistake: "end-taken-for-request" });
 }, {
@@ -2124,7 +2124,7 @@ task(6, {
       read === sent,
       t(
         `all ${sent} bytes that the client sent are read before the close: unread ones make it a reset`,
-        `클라이언트가 보낸 ${sent}바이트를 모두 읽은 뒤에 닫음: 읽지 않은 바이트가 있으면 리셋이 됨`,
+        `클라이언트가 보낸 ${sent}바이트를 모두 읽은 뒤에 닫음: 읽지 않은 바이트가 있으면 재설정이 됨`,
       ),
       t(`${read} bytes were read`, `읽은 것은 ${read}바이트`),
       mistake,

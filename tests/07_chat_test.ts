@@ -210,6 +210,10 @@ task(1, {
     }, mistake);
     await expectCommand(learner, `TELL ${apart} hi`, { type: "tell", name, text: "hi" }, mistake);
   }
+  // NFC joins what belongs together. NFKC goes further, and makes other letters of these.
+  for (const name of ["ﬁn", "x²", "ｱ"].filter((name) => /^[\p{L}\p{N}]+$/u.test(name))) {
+    await expectCommand(learner, `JOIN r ${name}`, { type: "join", room: "r", name }, mistake);
+  }
 }, { catches: ["names-not-normalised"] });
 
 /** Calls formatEvent() and compares the bytes. */
@@ -338,6 +342,13 @@ class Chat {
     return client;
   }
 
+  /** From now on the kernel has room for so many bytes for each of these clients; then a write waits. */
+  async room(...room: [client: ChatClient, bytes: number][]): Promise<void> {
+    await this.#context.learner.limit({
+      room: room.map(([{ localAddr }, bytes]) => ({ port: localAddr.port, bytes })),
+    });
+  }
+
   /** Calls stop(). */
   stop(mistake: string): Promise<unknown> {
     const expected = STOPS;
@@ -415,18 +426,19 @@ task(2, {
   const chat = await Chat.start(context);
   const mistake = (line?: string) =>
     line === undefined || /^(JOINED|LEFT) /.test(line) ? "joined-told-to-all-rooms" : undefined;
+  // Capitals count, in rooms as well.
   const a = await chat.joined("a", "r");
-  const b = await chat.joined("b", "q");
+  const b = await chat.joined("b", "R");
   const c = await chat.joined("c", "r");
   await b.say("WHO");
-  await b.expect("NAMES q b", { mistake });
+  await b.expect("NAMES R b", { mistake });
   await a.expect("JOINED r c", { mistake });
   await c.say("LEAVE");
   await c.expect("LEFT r c");
   await a.expect("LEFT r c", { mistake });
-  await c.say("JOIN q c");
-  await c.expect("NAMES q b c");
-  await b.expect("JOINED q c", { mistake });
+  await c.say("JOIN R c");
+  await c.expect("NAMES R b c");
+  await b.expect("JOINED R c", { mistake });
   await a.say("WHO");
   await a.expect("NAMES r a", { mistake });
 }, { ...running, catches: ["joined-told-to-all-rooms"] });
@@ -444,10 +456,25 @@ task(2, {
   const b = await chat.connect("B");
   await b.say("JOIN r Zoé");
   await b.expect(TAKEN);
+  const d = await chat.joined("d", "q");
   await b.say("JOIN q Zoé");
   await b.expect(TAKEN, { mistake: "name-per-room" });
+  // Who was refused is in no room.
+  await chat.joined("e", "q");
+  await d.expect("JOINED q e");
   await b.say(`JOIN r ${"Zoé".normalize("NFD")}`);
-  await b.expect(TAKEN, { mistake: "names-not-normalised" });
+  await b.expect(TAKEN, {
+    mistake: (line) =>
+      /^(JOINED|NAMES) q /.test(line ?? "") ? "half-joined" : "names-not-normalised",
+  });
+  // And leaves nothing, when it goes.
+  const thief = await chat.connect("thief");
+  await thief.say("JOIN r Zoé");
+  await thief.expect(TAKEN);
+  thief.close();
+  await chat.expectClosed(thief);
+  await b.say("JOIN r Zoé");
+  await b.expect(TAKEN, { mistake: "name-lost" });
   // Case counts, and who was refused may try another name.
   await b.say("JOIN r zoé");
   await b.expect("NAMES r Zoé zoé");
@@ -457,7 +484,7 @@ task(2, {
   const c = await other.connect("C (of a second server)");
   await c.say("JOIN r Zoé");
   await c.expect("NAMES r Zoé");
-}, { ...running, catches: ["name-per-room", "names-not-normalised"] });
+}, { ...running, catches: ["name-per-room", "names-not-normalised", "half-joined", "name-lost"] });
 
 task(2, {
   en: "startChat() knows who has joined and who has not",
@@ -477,13 +504,18 @@ task(2, {
   await a.say("JOIN q b");
   await a.expect(coded("ERROR", "already-joined"));
   await a.say("WHO");
-  await a.expect("NAMES r a");
+  await a.expect("NAMES r a", { mistake: "half-joined" });
+  const c = await chat.connect("C");
+  await c.say("JOIN s b");
+  await c.expect("NAMES s b", { mistake: "half-joined" });
+  await c.say("LEAVE");
+  await c.expect("LEFT s b");
   await a.say("LEAVE");
   await a.expect("LEFT r a");
   await isOut();
   await a.say("JOIN q b");
   await a.expect("NAMES q b");
-}, running);
+}, { ...running, catches: ["half-joined"] });
 
 task(2, {
   en: "startChat() frees a name as soon as its owner has gone",
@@ -635,7 +667,16 @@ task(3, {
     client.close();
   }
   await learner.limit({});
-}, { ...running, catches: ["line-per-read", "utf8-per-chunk"] });
+  // Far more than maxLineBytes, but no line of it is long.
+  const talker = await chat.joined("talker");
+  const texts = Array.from({ length: 80 }, (_, i) => `${i} of eighty short lines`);
+  await learner.asleep(() => talker.send(bytes(texts.map((text) => `SAY ${text}\n`).join(""))));
+  for (const text of texts) {
+    await talker.expect(`SAID r talker ${text}`, {
+      mistake: (line) => line?.startsWith("BYE ") ? "limit-per-read" : "line-per-read",
+    });
+  }
+}, { ...running, catches: ["line-per-read", "utf8-per-chunk", "limit-per-read"] });
 
 task(3, {
   en: "startChat() takes any word for a room or a name, also those that objects have of their own",
@@ -743,7 +784,7 @@ task(4, {
 
 task(4, {
   en: "a reset is a LEFT like any other",
-  ko: "리셋(reset)도 여느 떠남과 같이 LEFT가 됩니다",
+  ko: "재설정(reset)도 여느 떠남과 같이 LEFT가 됩니다",
 }, async (context) => {
   const { peers } = context;
   const chat = await Chat.start(context);
@@ -828,9 +869,14 @@ async function readStays(client: ChatClient, first: Stay): Promise<Stay[]> {
 }
 
 /** Clients that talk, leave and come again at the same time; everybody's view has to be the same. */
-async function expectOneOrder(context: TestContext, chat: Chat, names: string[]): Promise<void> {
+async function expectOneOrder(
+  context: TestContext,
+  chat: Chat,
+  names: string[],
+  mistake?: string,
+): Promise<void> {
   const { learner } = context;
-  const observer = await chat.joined("o");
+  const observer = await chat.joined("o", "r", mistake);
   const clients: ChatClient[] = [];
   for (const name of names) {
     const client = await chat.joined(name);
@@ -929,25 +975,24 @@ task(4, {
 }, async (context) => {
   const chat = await Chat.start(context);
   await context.learner.limit({ writeBytes: 3 });
-  await expectOneOrder(context, chat, ["a", "b", "c", "d"]);
+  await expectOneOrder(context, chat, ["a", "b", "c", "d"], "mixed-lines");
   await context.learner.limit({});
 }, { ...running, catches: ["order-differs", "mixed-lines"] });
 
 // --- task 5 ---
 
-/**
- * Long lines, so that few of them fill the kernel's buffers, and not so long that it takes seconds to copy all that came
- * of one with each read.
- */
-const FAT_BYTES = 64 * KIB;
-const FAT = "0123456789abcdef".repeat(FAT_BYTES / 16);
-/** What is given to a client that does not read, at most: more than any kernel keeps for it. */
-const FLOOD_BYTES = 64 * MIB;
-const FAT_OPTIONS = { maxLineBytes: FAT_BYTES + KIB, lingerMs: LONG_MS };
+/** What client a says as its `i`th line, and how it comes to the others. */
+const TEXT = "0123456789abcdef".repeat(16);
+const nthLine = (i: number) => `${i} ${TEXT}`;
+const nthSaid = (i: number) => `SAID r a ${nthLine(i)}`;
+const SAID_BYTES = bytes(`${nthSaid(0)}\n`).length;
 
-/** What client a says as its `i`th fat line, and how it comes to the others. */
-const fatLine = (i: number) => `${i} ${FAT}`;
-const fatSaid = (i: number) => `SAID r a ${fatLine(i)}`;
+/** Long lines, so that few of them fill the kernel's buffers, and not so long that it costs much to put one together. */
+const FAT_BYTES = 8 * KIB;
+const FAT = "0123456789abcdef".repeat(FAT_BYTES / 16);
+/** So many of them come at once, and are given to a client that does not read, at most: more than any kernel keeps. */
+const FAT_LINES = 64;
+const MOST_FAT_LINES = 64 * MIB / FAT_BYTES;
 
 /** Whether a write to that client is waiting: the kernel takes no more for it. */
 async function isBlocked({ learner }: TestContext, client: ChatClient): Promise<boolean> {
@@ -962,9 +1007,11 @@ async function isBlocked({ learner }: TestContext, client: ChatClient): Promise<
  */
 async function speak(
   [a, ...others]: [ChatClient, ...ChatClient[]],
-  { from = 0, done, arrived, mistake }: {
+  { from = 0, done, before, arrived, mistake }: {
     from?: number;
     done: (i: number) => Promise<boolean>;
+    /** What client a sends with its `i`th line. */
+    before?: (i: number) => string[];
     /** Called for each line that a client gets before its own of that round. */
     arrived?: (client: ChatClient, line: string) => void;
     mistake: string;
@@ -977,19 +1024,20 @@ async function speak(
       ko: `읽고 있는 모두에게 ${i}번째 줄이 도착함`,
     };
     await a.during(expected, mistake, async () => {
-      await a.say(`SAY ${fatLine(i)}`);
+      await a.say([...before?.(i) ?? [], `SAY ${nthLine(i)}`].join("\n"));
       for (const client of [a, ...others]) {
         for (;;) {
           const line = await client.line();
-          if (line === fatSaid(i)) break;
-          if (line !== null && PRESENCE.test(line)) {
+          if (line === nthSaid(i)) break;
+          // Whom TELL reaches is for task 3 to say.
+          if (line !== null && (PRESENCE.test(line) || line.startsWith("TOLD "))) {
             arrived?.(client, line);
             continue;
           }
           fail({
             expected: {
-              en: `client ${client.label} gets ${showLine(fatSaid(i))}`,
-              ko: `클라이언트 ${client.label} 쪽에 ${showLine(fatSaid(i))} 도착`,
+              en: `client ${client.label} gets ${showLine(nthSaid(i))}`,
+              ko: `클라이언트 ${client.label} 쪽에 ${showLine(nthSaid(i))} 도착`,
             },
             received: line === null
               ? { en: "the connection was closed", ko: "연결이 닫혔습니다" }
@@ -1005,53 +1053,59 @@ async function speak(
   return i;
 }
 
-/** Tells when the kernel has taken no more for `slow` during so many rounds, or too much was said. */
-function blockedFor(
-  context: TestContext,
-  slow: ChatClient,
-  rounds: number,
-): (i: number) => Promise<boolean> {
-  let inRow = 0;
-  return async (i) => {
-    inRow = await isBlocked(context, slow) ? inRow + 1 : 0;
-    return inRow >= rounds || i * FAT_BYTES > FLOOD_BYTES;
-  };
-}
+/** So many lines, and no more. */
+const upTo = (count: number) => (i: number) => Promise.resolve(i >= count);
 
 task(5, {
   en: "a client that does not read delays nobody, and misses nothing when it reads at last",
   ko: "읽지 않는 클라이언트는 아무도 늦추지 않고, 나중에 읽으면 빠진 것이 없습니다",
 }, async (context) => {
   const mistake = "slow-reader-blocks";
-  const chat = await Chat.start(context, { ...FAT_OPTIONS, queueBytes: 2 * FLOOD_BYTES });
+  const chat = await Chat.start(context, {
+    maxLineBytes: FAT_BYTES + KIB,
+    queueBytes: 2 * MOST_FAT_LINES * FAT_BYTES,
+    lingerMs: LONG_MS,
+  });
   const b = await chat.joined("b");
   const slow = await chat.joined("slow");
-  const c = await chat.joined("c");
   const a = await chat.joined("a");
-  const count = await speak([a, b, c], { done: blockedFor(context, slow, 3), mistake });
-  for (let i = 0; i < count; i++) {
-    await slow.expect(fatSaid(i), { skip: PRESENCE, mistake: "mixed-lines" });
+  const due: string[] = [];
+  let full = 0;
+  // The kernel's own buffers are filled for client slow; then three more lines are said.
+  await speak([a, b], {
+    mistake,
+    before: (i) => {
+      const lines = Array.from({ length: full > 0 ? 0 : FAT_LINES }, (_, n) => `${i}.${n} ${FAT}`);
+      due.push(...lines.map((line) => `TOLD a ${line}`), nthSaid(i));
+      return lines.map((line) => `TELL slow ${line}`);
+    },
+    done: async (i) => {
+      if (i * FAT_LINES > MOST_FAT_LINES || await isBlocked(context, slow)) full++;
+      return full > 3;
+    },
+  });
+  for (const line of due) {
+    await slow.expect(line, { skip: PRESENCE, mistake: "mixed-lines" });
   }
   await a.say("SAY done");
-  for (const client of [a, b, c, slow]) await client.expect("SAID r a done", { skip: PRESENCE });
+  for (const client of [a, b, slow]) await client.expect("SAID r a done", { skip: PRESENCE });
 }, {
   ...running,
   catches: ["slow-reader-blocks", "mixed-lines", "fast-reader-dropped"],
   deadlineMs: 5_000,
 });
 
-/** So many fat lines wait for a client before it is dropped. */
+/** So many lines wait for a client before it is dropped. */
 const QUEUED = 3;
-const DROPS = { ...FAT_OPTIONS, queueBytes: QUEUED * FAT_BYTES + KIB };
+const DROPS = { queueBytes: QUEUED * SAID_BYTES + 200, lingerMs: LONG_MS };
 
 /** Lets client a speak until everybody has got the LEFT of `slow`; tells who got it before which line. */
 async function speakUntilDropped(
   context: TestContext,
   readers: [ChatClient, ...ChatClient[]],
   slow: ChatClient,
-): Promise<Map<ChatClient, number>> {
+): Promise<void> {
   const left = new Map<ChatClient, number>();
-  const tooMuch = blockedFor(context, slow, 3 * QUEUED);
   let round = 0;
   const count = await speak(readers, {
     mistake: "slow-reader-blocks",
@@ -1060,10 +1114,12 @@ async function speakUntilDropped(
     },
     done: async (i) => {
       round = i;
-      return left.size > 0 || await tooMuch(i);
+      // What is due to be written is written, as far as there is room.
+      await context.learner.rest();
+      return left.size > 0 || i > 5 * QUEUED;
     },
   });
-  if (left.size === 0) await failUndropped(slow, count);
+  if (left.size === 0) await failUndropped(context, slow, count);
   const [a] = readers;
   await a.say("SAY done");
   for (const client of readers) {
@@ -1080,18 +1136,22 @@ async function speakUntilDropped(
       mistake: "order-differs",
     });
   }
-  return left;
 }
 
 /** Fails: nobody got a LEFT. Either nobody was dropped, or the others have to wait for the one that was. */
-async function failUndropped(slow: ChatClient, count: number): Promise<never> {
+async function failUndropped(
+  { learner }: TestContext,
+  slow: ChatClient,
+  count: number,
+): Promise<never> {
   const expected: Text = {
     en: "everybody else gets LEFT r slow at once when more than queueBytes wait for client slow",
     ko:
       "클라이언트 slow 앞으로 queueBytes보다 많이 쌓이면 나머지 모두에게 곧바로 LEFT r slow가 도착함",
   };
+  await learner.limit({});
   let line = await slow.line();
-  while (line !== null && line !== fatSaid(count - 1) && !line.startsWith("BYE ")) {
+  while (line !== null && line !== nthSaid(count - 1) && !line.startsWith("BYE ")) {
     line = await slow.line();
   }
   fail({
@@ -1109,29 +1169,47 @@ task(5, {
   ko: "너무 많이 쌓인 클라이언트는 내보냅니다: 온전한 줄, BYE too-slow, 그리고 끝",
 }, async (context) => {
   const chat = await Chat.start(context, DROPS);
-  // Each write takes a small part of a line, so that the kernel is full in the middle of one.
-  await context.learner.limit({ writeBytes: 19_997 });
   const b = await chat.joined("b");
   const slow = await chat.joined("slow");
   const c = await chat.joined("c");
   const a = await chat.joined("a");
+  await slow.expect("JOINED r a", { skip: /^JOINED r c$/ });
+  // The kernel is full in the middle of a line, the third.
+  const begun = 2;
+  const bytesLeft = Math.floor((begun + 0.5) * SAID_BYTES);
+  // And what it takes, it takes in small pieces, so that the rest of the line needs more than one.
+  const { port } = slow.localAddr;
+  const atOnce = 50;
+  await context.learner.limit({ room: [{ port, bytes: bytesLeft, atOnce }] });
   await speakUntilDropped(context, [a, b, c], slow);
+  // It is gone for the others, though it is still there: somebody else may have its name.
+  const heir = await chat.joined("slow", "r", "name-kept");
   // Now it reads: whole lines, in order, and its last word.
+  await context.learner.limit({ room: [{ port, bytes: MIB, atOnce }] });
   const bye = coded("BYE", "too-slow");
   for (let i = 0;; i++) {
     const expected: Text = {
       en: `client slow gets whole lines, and BYE too-slow as the last`,
       ko: `클라이언트 slow 쪽에 온전한 줄들이 오고 마지막은 BYE too-slow`,
     };
-    let line = await slow.during(expected, "dropped-without-a-word", () => slow.line());
-    while (line !== null && PRESENCE.test(line)) line = await slow.line();
+    const line = await slow.during(expected, "dropped-without-a-word", () => slow.line());
     if (line !== null && bye.test(line)) break;
-    if (line === fatSaid(i)) continue;
+    if (line === nthSaid(i) && i <= begun) continue;
+    if (line === nthSaid(i)) {
+      fail({
+        expected: {
+          en: `after line ${begun}, which had begun, client slow gets BYE too-slow`,
+          ko: `이미 보내기 시작한 ${begun}번째 줄 다음에 클라이언트 slow 쪽에 BYE too-slow 도착`,
+        },
+        received: showLine(line),
+        mistake: "dropped-queue-kept",
+      });
+    }
     fail({
       expected,
       received: line === null
         ? { en: "the connection was closed", ko: "연결이 닫혔습니다" }
-        : line.length < FAT.length || line.includes("BYE")
+        : line.length < TEXT.length || line.includes("BYE")
         ? { en: `a part of a line: ${showTail(line)}`, ko: `줄의 일부: ${showTail(line)}` }
         : showLine(line),
       mistake: line?.includes("BYE") ? "line-cut-in-half" : "dropped-without-a-word",
@@ -1140,6 +1218,9 @@ task(5, {
   await slow.expectEnd({ mistake: "dropped-not-closed" });
   slow.close();
   await chat.expectClosed(slow, "dropped-not-closed");
+  // And it keeps it when the connection of the other ends.
+  await a.say("TELL slow you have it");
+  await heir.expect("TOLD a you have it", { mistake: "name-lost" });
 }, {
   ...running,
   catches: [
@@ -1147,13 +1228,15 @@ task(5, {
     "unbounded-queue",
     "drop-waits-for-slow",
     "dropped-without-a-word",
+    "dropped-queue-kept",
     "line-cut-in-half",
     "dropped-not-closed",
     "order-differs",
     "mixed-lines",
     "fast-reader-dropped",
+    "name-kept",
+    "name-lost",
   ],
-  deadlineMs: 5_000,
 });
 
 /** How a line ends. */
@@ -1168,6 +1251,7 @@ task(5, {
   const chat = await Chat.start(context, { ...DROPS, lingerMs: SHORT_MS });
   const slow = await chat.joined("slow");
   const a = await chat.joined("a");
+  await chat.room([slow, 0]);
   await speakUntilDropped(context, [a], slow);
   await chat.expectClosed(slow, "dropped-not-closed");
 }, {
@@ -1181,8 +1265,76 @@ task(5, {
     "mixed-lines",
     "fast-reader-dropped",
   ],
-  deadlineMs: 5_000,
   waitsMs: SHORT_MS,
+});
+
+const QUEUE_BYTES = 64 * KIB;
+
+task(5, {
+  en: "what counts is bytes, whatever lines they are of: queueBytes may wait, one more may not",
+  ko: "어떤 줄이든 바이트로 셉니다: queueBytes까지는 쌓여도 되고 한 바이트라도 넘으면 안 됩니다",
+}, async (context) => {
+  // As many as are allowed unless something else is given.
+  const chat = await Chat.start(context, { maxLineBytes: QUEUE_BYTES / 2, lingerMs: LONG_MS });
+  const a = await chat.connect("a");
+  // Client a comes into the room of one that reads nothing from then on, and says so many bytes in four lines.
+  const fill = async (
+    label: string,
+    sum: number,
+    { letter, mistake }: { letter: string; mistake: string },
+  ) => {
+    const deaf = await chat.joined(label, label);
+    await a.say(`JOIN ${label} a`);
+    await deaf.expect(`JOINED ${label} a`);
+    await chat.room([deaf, 0]);
+    const around = bytes(`SAID ${label} a \n`).length;
+    const size = bytes(letter).length;
+    const lines = [0, 1, 2, 3].map((n) => {
+      const length = (n < 3 ? QUEUE_BYTES / 4 : sum - 3 * QUEUE_BYTES / 4) - around;
+      return `SAY ${letter.repeat(length / size)}${"y".repeat(length % size)}`;
+    });
+    await a.say([...lines, "LEAVE"].join("\n"));
+    const left = `LEFT ${label} ${label}`;
+    const expected: Text = sum > QUEUE_BYTES
+      ? {
+        en: `${left}: ${sum} bytes wait for client ${label}`,
+        ko: `${left}: 클라이언트 ${label} 앞으로 ${sum}바이트가 기다림`,
+      }
+      : {
+        en: `client ${label} stays: ${sum} bytes wait for it`,
+        ko: `클라이언트 ${label} 남음: ${sum}바이트가 기다림`,
+      };
+    await a.during(expected, "slow-reader-blocks", async () => {
+      let isDropped = false;
+      for (let line; (line = await a.line()) !== `LEFT ${label} a`;) {
+        isDropped ||= line === left;
+        if (line !== null) continue;
+        fail({
+          expected,
+          received: { en: "the connection was closed", ko: "연결이 닫혔습니다" },
+          mistake: "fast-reader-dropped",
+        });
+      }
+      if (isDropped === sum > QUEUE_BYTES) return;
+      fail({
+        expected,
+        received: isDropped ? left : { en: "it has not been dropped", ko: "내보내지 않았습니다" },
+        mistake,
+      });
+    });
+  };
+  const mistake = "queue-miscounted";
+  await fill("more", QUEUE_BYTES + 1, { letter: "x", mistake });
+  await fill("exact", QUEUE_BYTES, { letter: "x", mistake });
+  await fill("wide", QUEUE_BYTES + 1, { letter: "가", mistake: "characters-for-bytes" });
+}, {
+  ...running,
+  catches: [
+    "queue-miscounted",
+    "characters-for-bytes",
+    "slow-reader-blocks",
+    "fast-reader-dropped",
+  ],
 });
 
 task(5, {
@@ -1192,9 +1344,8 @@ task(5, {
   const chat = await Chat.start(context, DROPS);
   const b = await chat.joined("b");
   const a = await chat.joined("a");
-  const rounds = 4 * QUEUED;
   await speak([a, b], {
-    done: (i) => Promise.resolve(i === rounds),
+    done: upTo(4 * QUEUED),
     mistake: "fast-reader-dropped",
     arrived: (_, line) => {
       if (!line.startsWith("LEFT ")) return;
@@ -1209,6 +1360,51 @@ task(5, {
     },
   });
 }, { ...running, catches: ["fast-reader-dropped", "mixed-lines"] });
+
+task(5, {
+  en: "answers wait in the queue, too: who asks and does not read is dropped",
+  ko: "응답도 큐에서 기다립니다: 묻기만 하고 읽지 않으면 내보냅니다",
+}, async (context) => {
+  const chat = await Chat.start(context, { queueBytes: KIB, lingerMs: LONG_MS });
+  const a = await chat.joined("a");
+  const deaf = await chat.joined("deaf");
+  await a.expect("JOINED r deaf");
+  await chat.room([deaf, 0]);
+  await deaf.send(bytes("WHO\n".repeat(150)));
+  await a.expect("LEFT r deaf", { mistake: "unbounded-queue" });
+}, { ...running, catches: ["unbounded-queue"] });
+
+task(5, {
+  en: "who goes has gone at once, and still gets what was queued before",
+  ko: "떠나는 쪽은 곧바로 떠난 것이 되고, 그전에 쌓인 것은 그래도 받습니다",
+}, async (context) => {
+  const { learner } = context;
+  const chat = await Chat.start(context, { lingerMs: LONG_MS });
+  const ended = await chat.joined("ended");
+  const quitter = await chat.joined("quitter");
+  const a = await chat.joined("a");
+  for (const client of [ended, quitter]) {
+    await client.expect("JOINED r a", { skip: /^JOINED r quitter$/ });
+  }
+  await chat.room([ended, 0], [quitter, 0]);
+  await a.say("SAY hello");
+  await a.expect("SAID r a hello");
+  await ended.say("WHO");
+  await ended.closeWrite();
+  await a.expect("LEFT r ended", { mistake: "drop-waits-for-slow" });
+  await quitter.say("QUIT");
+  await a.expect("LEFT r quitter", { mistake: "drop-waits-for-slow" });
+  await learner.limit({});
+  const mistake = "queue-lost-at-end";
+  await ended.expect("SAID r a hello", { mistake });
+  await ended.expect("NAMES r a ended quitter", { mistake });
+  await ended.expectEnd({ mistake });
+  await quitter.expect("SAID r a hello", { mistake });
+  await quitter.expect(coded("BYE", "quit"), { mistake, skip: /^LEFT r ended$/ });
+  await quitter.expectEnd({ mistake });
+  ended.close();
+  await chat.expectClosed(ended);
+}, { ...running, catches: ["drop-waits-for-slow", "queue-lost-at-end"] });
 
 // --- task 6 ---
 
@@ -1289,25 +1485,64 @@ task(6, {
   await context.step(STOPS, () => chat.stop(mistake), "stop-hangs");
 }, { ...running, unhandled: "one-error-ends-server", catches: STOP_CATCHES });
 
+/** Reads to the end, on which there is nothing but perhaps a BYE. */
+async function expectNotServed(client: ChatClient, mistake: string): Promise<void> {
+  await client.expectEnd({ skip: stopping, mistake });
+  client.close();
+}
+
+task(6, {
+  en: "stop() ends a chat in which nobody is",
+  ko: "stop()은 아무도 없는 채팅도 끝냅니다",
+}, async (context) => {
+  const chat = await Chat.start(context);
+  await context.step(STOPS, () => chat.stop("stop-hangs"), "stop-hangs");
+  await expectNothingLeft(context, chat);
+}, { ...running, catches: STOP_CATCHES });
+
+task(6, {
+  en: "stop() does not forget a client that is being accepted",
+  ko: "stop()은 막 수락되는 클라이언트를 잊지 않습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const chat = await Chat.start(context, { lingerMs: LONG_MS });
+  const mistake = "stop-leaves-clients";
+  const a = await chat.joined("a");
+  await learner.limit({ holdAccepted: true });
+  const late = await chat.connect("late");
+  const expected: Text = {
+    en: "the server accepts client late",
+    ko: "서버가 클라이언트 late를 수락함",
+  };
+  await step(expected, async () => {
+    while (!await chat.isOpen(late)) await turn();
+  });
+  // accept() resolves in the moment in which stop() is called.
+  const stopped = chat.stop("stop-hangs");
+  await learner.limit({});
+  await a.expect(stopping, { mistake });
+  await expectNotServed(late, mistake);
+  a.close();
+  await step(STOPS, () => stopped, "stop-hangs");
+  await expectNothingLeft(context, chat);
+}, { ...running, unhandled: "one-error-ends-server", catches: STOP_CATCHES });
+
 task(6, {
   en: "stop() waits lingerMs for clients that do not read, or do not go, and no longer",
   ko: "stop()은 읽지 않거나 떠나지 않는 클라이언트를 lingerMs 동안만 기다립니다",
 }, async (context) => {
-  const chat = await Chat.start(context, {
-    ...FAT_OPTIONS,
-    queueBytes: 2 * FLOOD_BYTES,
-    lingerMs: SHORT_MS,
-  });
+  const chat = await Chat.start(context, { lingerMs: SHORT_MS });
   const deaf = await chat.joined("deaf");
   const staying = await chat.joined("staying");
   // Two that get their BYE now, and stay connected.
   const lingering = [await chat.connect("quitter"), await chat.connect("endless")] as const;
   await lingering[0].say("QUIT");
   await lingering[0].expect(coded("BYE", "quit"));
-  await lingering[1].send(new Uint8Array(FAT_OPTIONS.maxLineBytes + 1).fill(0x79));
+  await lingering[1].send(new Uint8Array(KIB + 1).fill(0x79));
   await lingering[1].expect(coded("BYE", "too-long"), { mistake: "line-unbounded" });
   const a = await chat.joined("a");
-  await speak([a, staying], { done: blockedFor(context, deaf, 2), mistake: "slow-reader-blocks" });
+  await chat.room([deaf, 0]);
+  await speak([a, staying], { done: upTo(2), mistake: "slow-reader-blocks" });
   for (const client of lingering) await chat.expectClosed(client, "dropped-not-closed");
   const stopped = chat.stop("stop-hangs");
   await staying.expect(stopping, { skip: PRESENCE, mistake: "stop-leaves-clients" });
@@ -1325,27 +1560,25 @@ task(6, {
     "dropped-not-closed",
   ],
   waitsMs: SHORT_MS,
-  deadlineMs: 5_000,
 });
 
 task(6, {
   en: "stop() sends what was queued before, to a client that reads late, too",
   ko: "stop()은 늦게 읽는 클라이언트에게도 먼저 쌓인 것을 다 보냅니다",
 }, async (context) => {
-  const chat = await Chat.start(context, { ...FAT_OPTIONS, queueBytes: 2 * FLOOD_BYTES });
+  const chat = await Chat.start(context, { lingerMs: LONG_MS });
   const late = await chat.joined("late");
   const a = await chat.joined("a");
-  const count = await speak([a], {
-    done: blockedFor(context, late, 2),
-    mistake: "slow-reader-blocks",
-  });
+  await chat.room([late, 2.5 * SAID_BYTES]);
+  const count = await speak([a], { done: upTo(5), mistake: "slow-reader-blocks" });
   a.close();
   await context.learner.rest();
   const stopped = chat.stop("stop-hangs");
   await context.learner.rest();
+  await context.learner.limit({});
   const mistake = "stop-drops-queue";
   for (let i = 0; i < count; i++) {
-    await late.expect(fatSaid(i), { skip: PRESENCE, mistake });
+    await late.expect(nthSaid(i), { skip: PRESENCE, mistake });
   }
   await late.expect(stopping, { skip: /^LEFT r a$/, mistake });
   await late.expectEnd({ mistake });
@@ -1356,7 +1589,6 @@ task(6, {
   ...running,
   unhandled: "one-error-ends-server",
   catches: [...STOP_CATCHES, "slow-reader-blocks", "mixed-lines", "fast-reader-dropped"],
-  deadlineMs: 5_000,
 });
 
 task(6, {
@@ -1376,9 +1608,13 @@ task(6, {
   await a.expect(tooLong, { mistake: "line-unbounded" });
   await b.expect("LEFT r a");
   await a.expectEnd({ mistake: "line-unbounded" });
+  // What still comes is no command, whatever it looks like.
+  await a.send(bytes("\nJOIN r zombie\n"));
+  await context.learner.rest();
   a.close();
   // 26 characters, 70 bytes, and the LF is there.
   const c = await chat.joined("c");
+  await b.expect("JOINED r c", { skip: /^LEFT r a$/, mistake: "line-unbounded" });
   await c.say(`SAY ${"가".repeat(22)}`);
   await c.expect(tooLong, {
     mistake: (line) => line?.startsWith("SAID ") ? "characters-for-bytes" : "line-unbounded",
@@ -1417,6 +1653,37 @@ task(6, {
 }, { ...running, catches: ["bye-destroyed"], unhandled: "bye-destroyed" });
 
 task(6, {
+  en: "stop() waits for a client that has got its BYE before, and lets nobody in meanwhile",
+  ko: "stop()은 먼저 BYE를 받은 클라이언트도 기다리고, 그동안 아무도 들이지 않습니다",
+}, async (context) => {
+  const chat = await Chat.start(context, { lingerMs: LONG_MS });
+  const mistake = "stop-leaves-clients";
+  const a = await chat.joined("a");
+  const quitter = await chat.connect("quitter");
+  await quitter.say("QUIT");
+  await quitter.expect(coded("BYE", "quit"));
+  await quitter.expectEnd();
+  let isOver = false;
+  const stopped = chat.stop("stop-hangs");
+  stopped.then(() => isOver = true, () => {});
+  await a.expect(stopping, { mistake });
+  await a.expectEnd({ mistake });
+  a.close();
+  await chat.expectClosed(a);
+  await context.learner.rest();
+  expectThat(!isOver, STOPS, {
+    en: "it has resolved, and client quitter has not closed its end",
+    ko: "끝났지만 클라이언트 quitter가 자기 쪽을 아직 닫지 않았습니다",
+  }, mistake);
+  const newcomer = await chat.connect("newcomer").catch(() => undefined);
+  await newcomer?.say("JOIN r newcomer").catch(() => {});
+  quitter.close();
+  if (newcomer) await expectNotServed(newcomer, mistake);
+  await context.step(STOPS, () => stopped, "stop-hangs");
+  await expectNothingLeft(context, chat);
+}, { ...running, unhandled: "one-error-ends-server", catches: STOP_CATCHES });
+
+task(6, {
   en: "a bad line gets its ERROR, and the client stays",
   ko: "잘못된 줄에는 ERROR가 오고 클라이언트는 남습니다",
 }, async (context) => {
@@ -1440,9 +1707,10 @@ task(6, {
     await a.send(Uint8Array.from([...line, 0x0a]));
     await a.expect(coded("ERROR", code), { mistake });
   }
-  // As long as a line may be, unless something else is given.
+  // As long as a line may be, unless something else is given. The one before it has come with it.
   const text = `still here ${"x".repeat(KIB - 15)}`;
-  await a.say(`SAY ${text}`);
+  await a.say(`HELLO\nSAY ${text}`);
+  await a.expect(coded("ERROR", "unknown-command"), { mistake });
   for (const client of [a, b]) await client.expect(`SAID r a ${text}`, { mistake });
   // One byte more is too long.
   await b.send(bytes("z".repeat(KIB + 1)));
@@ -1517,6 +1785,8 @@ async function expectIdle(context: TestContext, idleMs: number): Promise<boolean
   // Client a talks all the time; another sends a byte now and then, and never a line.
   const talk = async (): Promise<"idle" | undefined> => {
     for (let i = 0;; i++) {
+      // What was told to all until then comes before the line that is said after it.
+      const isLast = isOver;
       try {
         await a.say(`SAY tick ${i}`);
         if (!isOver) await dripping.send(bytes("x")).catch(() => {});
@@ -1526,7 +1796,7 @@ async function expectIdle(context: TestContext, idleMs: number): Promise<boolean
       } catch {
         return "idle";
       }
-      if (isOver) return undefined;
+      if (isLast) return undefined;
       await new Promise((resolve) => setTimeout(resolve, idleMs / 5));
     }
   };
@@ -1581,6 +1851,60 @@ task(6, {
   deadlineMs: 3_000,
   waitsMs: IDLE_MS + 30,
 });
+
+/** Delays of the timers of a chat, with one client that may be idle, and then with one that lingers, too. */
+async function timersOf(context: TestContext, options?: Fields): Promise<number[][]> {
+  const { learner } = context;
+  const { timersMs: before } = await learner.rest();
+  const chat = await Chat.start(context, options);
+  const samples: number[][] = [];
+  const look = async () => {
+    const { timersMs } = await learner.rest();
+    for (const ms of before) {
+      if (timersMs.includes(ms)) timersMs.splice(timersMs.indexOf(ms), 1);
+    }
+    samples.push(timersMs.filter((ms) => ms >= SHORT_MS).toSorted((a, b) => a - b));
+  };
+  const a = await chat.joined("a");
+  await look();
+  await a.say("QUIT");
+  await a.expect(coded("BYE", "quit"));
+  await a.expectEnd();
+  await look();
+  a.close();
+  await chat.expectClosed(a);
+  return samples;
+}
+
+task(6, {
+  en: "idleMs is 60000 and lingerMs is 1000 unless something else is given",
+  ko: "따로 주지 않으면 idleMs는 60000, lingerMs는 1000입니다",
+}, async (context) => {
+  // However somebody keeps the time: it has to be the same with these options as without.
+  const given = await timersOf(context, { idleMs: 60_000, lingerMs: 1000 });
+  const own = await timersOf(context);
+  const isNear = (a: number, b: number) => Math.abs(a - b) <= Math.max(a, b) / 10;
+  const same = given.every((sample, i) =>
+    sample.length === own[i]!.length && sample.every((ms, j) => isNear(ms, own[i]![j]!))
+  );
+  const show = (samples: number[][]) =>
+    samples.map((sample) => sample.map((ms) => `${Math.round(ms)} ms`).join(", ") || "-").join(
+      "; ",
+    );
+  expectThat(
+    same,
+    {
+      en: `timers as with { idleMs: 60000, lingerMs: 1000 }, for one who is there; who has quit: ${
+        show(given)
+      }`,
+      ko: `있는 쪽; 나간 쪽의 타이머가 { idleMs: 60000, lingerMs: 1000 }을 줄 때와 같음: ${
+        show(given)
+      }`,
+    },
+    { en: `without options: ${show(own)}`, ko: `옵션 없이: ${show(own)}` },
+    "defaults-differ",
+  );
+}, { ...running, catches: ["defaults-differ"] });
 
 task(6, {
   en: "startChat() is for this machine only",

@@ -10,13 +10,23 @@
 
 import type { Order, Reply, WireOutcome, WireValue } from "./protocol.ts";
 import { OUTPUT_LOST, RECORD_MARK, STRANGERS } from "./protocol.ts";
-import { bytesOf, isBytes } from "./host_bytes.ts";
+import { bufferOf, bytesOf, isBytes, lengthOf } from "./host_bytes.ts";
+import { append, privateBytes } from "./host_lists.ts";
 import { closeBackDoors, pinBuiltIns } from "./host_pins.ts";
 import { seal } from "./host_seal.ts";
 import { socketTools } from "./host_sockets.ts";
 import { cut, valueTools } from "./host_values.ts";
 
-const { decode, encode, encodeError, handleValue, hold, holding, setHome } = valueTools();
+const {
+  decode,
+  encode,
+  encodeError,
+  encodeFields,
+  handleValue,
+  hold,
+  holding,
+  setHome,
+} = valueTools();
 const {
   acceptQuietly,
   adopt,
@@ -44,10 +54,6 @@ const toBytes = encoder.encode.bind(encoder);
 const decoder = new TextDecoder();
 const toText = decoder.decode.bind(decoder);
 const exit = Deno.exit;
-const joinText = Function.prototype.call.bind(Array.prototype.join) as (
-  parts: string[],
-  between: string,
-) => string;
 const memoryUsage = Deno.memoryUsage;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 (globalThis as { gc?: undefined }).gc = undefined;
@@ -71,9 +77,9 @@ let replacedReported = 0;
 function say(reply: Reply): void {
   const bytes = toBytes(`\n${RECORD_MARK}${word} ${stringify(reply)}\n`);
   try {
-    // No method of the bytes is called, which the exercise may have replaced to read the word.
-    for (let done = 0; done < bytes.length;) {
-      done += writeOutput(done === 0 ? bytes : new bytesClass(bytes.buffer, done));
+    // The bytes are not asked for anything: the exercise might answer, and read the word.
+    for (let done = 0; done < lengthOf(bytes);) {
+      done += writeOutput(done === 0 ? bytes : new bytesClass(bufferOf(bytes), done));
     }
   } catch {
     exit(OUTPUT_LOST);
@@ -136,25 +142,50 @@ async function outcomeOf(
 }
 
 /** Calls a function of the learner's again and again. Each outcome is told at once: the call that never ends is the next. */
-async function callEach({ id, name, calls, spoil }: Order & { op: "callEach" }): Promise<void> {
+async function callEach(
+  { id, name, calls, spoil, watch, fields }: Order & { op: "callEach" },
+): Promise<void> {
   const run = exercise[name] as (...args: unknown[]) => unknown;
+  const tell = (result: unknown) => fields ? encodeFields(result, fields) : encode(result);
+  let last: { result: unknown; told: string } | undefined;
   for (let call = 0; call < calls.length; call++) {
     const args = calls[call]!.map(decode);
     const given = spoil ? bytesAmong(args).map((bytes) => ({ bytes, before: copyOf(bytes) })) : [];
+    const before = watch ? stringify(encode(args)) : "";
+    let returned: unknown;
     let changed = false;
     const outcome = await outcomeOf(() => run(...args), (result) => {
+      returned = result;
+      changed = before !== "" && stringify(encode(args)) !== before;
       for (const { bytes, before } of given) {
         changed = changed || !sameBytes(bytes, before);
-        fillBytes(new bytesClass(bytes.buffer));
+        fillBytes(new bytesClass(bufferOf(bytes)));
       }
-      return encode(result);
+      return tell(result);
     });
+    // What the caller still has: its arguments after an error, too, and what it was given the last time.
+    if (!outcome.ok) changed = before !== "" && stringify(encode(args)) !== before;
+    const overwrote = last !== undefined && textOf(tell, last.result) !== last.told;
+    last = watch && outcome.ok ? { result: returned, told: stringify(outcome.value) } : undefined;
     // Not among the events that are cut at a number: each is the answer to an order.
-    const told = changed ? { ...outcome, changed } : outcome;
+    const told = {
+      ...outcome,
+      ...(changed && { changed }),
+      ...(overwrote && { overwrote }),
+    };
     say({ event: { at: 0, event: "outcome", order: id, call, outcome: told } });
   }
   reportReplaced();
   say({ id, ok: true, value: encode(undefined) });
+}
+
+/** A result as it is told, as text. A getter of the exercise's may throw. */
+function textOf(tell: (result: unknown) => WireValue, result: unknown): string {
+  try {
+    return stringify(tell(result));
+  } catch {
+    return "";
+  }
 }
 
 /** The byte arrays in a list of arguments, at any depth. */
@@ -169,12 +200,14 @@ function copyOf(bytes: Uint8Array): Uint8Array {
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false;
-  return a.length === b.length;
+  const length = lengthOf(b);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false;
+  return lengthOf(a) === length;
 }
 
 function fillBytes(bytes: Uint8Array): void {
-  for (let i = 0; i < bytes.length; i++) bytes[i] = SPOILT;
+  const length = lengthOf(bytes);
+  for (let i = 0; i < length; i++) bytes[i] = SPOILT;
 }
 
 function isThenable(value: unknown): boolean {
@@ -235,7 +268,7 @@ async function collected(iterator: AsyncIterator<unknown>, most: number): Promis
   while (values.length < most) {
     const { value, done } = await iterator.next();
     if (done) break;
-    values[values.length] = value;
+    append(values, value);
   }
   return values;
 }
@@ -261,7 +294,8 @@ async function obey(order: Order): Promise<void> {
     }
     case "method": {
       const object = holding(order.handle) as Record<string, (...args: unknown[]) => unknown>;
-      return await answerCall(id, () => object[order.name]!(...order.args.map(decode)));
+      const run = () => object[order.name]!(...order.args.map(decode));
+      return await answerCall(id, run, order.hold);
     }
     case "get":
       return await answerCall(
@@ -270,6 +304,8 @@ async function obey(order: Order): Promise<void> {
       );
     case "value":
       return done(holding(order.handle));
+    case "hold":
+      return say({ id, ok: true, value: handleValue(decode(order.value) as object, "object") });
     case "iterate":
       return await answerCall(id, () => iteratorOf(holding(order.handle), order.name), true);
     case "collect": {
@@ -389,9 +425,11 @@ function pinTools(): void {
   }
 }
 
-const chunk = new Uint8Array(65536);
-/** What has come since the end of the last line. Only new text is searched: a line may have megabytes. */
-let parts: string[] = [];
+const CHUNK_BYTES = 65536;
+const chunkBuffer = new ArrayBuffer(CHUNK_BYTES);
+const chunk = privateBytes(chunkBuffer, CHUNK_BYTES);
+/** What has come since the end of the last line. Only what is new is searched: a line may have megabytes. */
+let begun = "";
 let fresh = "";
 
 /** Lines of standard input, until it ends. */
@@ -399,16 +437,15 @@ async function nextLine(): Promise<string | null> {
   for (;;) {
     const end = fresh.indexOf("\n");
     if (end >= 0) {
-      parts[parts.length] = fresh.slice(0, end);
-      const line = joinText(parts, "");
-      parts = [];
+      const line = begun + fresh.slice(0, end);
+      begun = "";
       fresh = fresh.slice(end + 1);
       return line;
     }
-    if (fresh !== "") parts[parts.length] = fresh;
+    begun += fresh;
     const size = await readInput(chunk);
     if (size === null) return null;
-    fresh = toText(new bytesClass(chunk.buffer, 0, size), { stream: true });
+    fresh = toText(privateBytes(chunkBuffer, size), { stream: true });
   }
 }
 

@@ -19,7 +19,8 @@ import type {
   WireEvent,
 } from "./protocol.ts";
 import { makeReadable, makeWritable, type StreamEnds } from "./host_streams.ts";
-import { bytesOf } from "./host_bytes.ts";
+import { bytesOf, lengthOf } from "./host_bytes.ts";
+import { append } from "./host_lists.ts";
 import { untilSealed } from "./host_seal.ts";
 import { cut, valueTools } from "./host_values.ts";
 
@@ -39,6 +40,8 @@ interface Entry extends OpenSocket {
   closed: boolean;
   /** Places in the stream, in bytes from its beginning, that no read crosses. */
   cuts: number[];
+  /** Writes that had to ask for room and have not ended. */
+  stalled: number;
   readable?: ReadableStream<Uint8Array>;
   writable?: WritableStream<Uint8Array>;
 }
@@ -57,6 +60,7 @@ const { timeOrigin } = performance;
 const sinceOrigin = performance.now.bind(performance);
 const now = () => timeOrigin + sinceOrigin();
 const isFinite = Number.isFinite;
+const least = Math.min;
 let nextResource = 1;
 /** How many there were, by kind. */
 const events = new Map<string, number>();
@@ -76,6 +80,41 @@ function emit(event: Omit<WireEvent, "at">, at = now()): void {
 /** Limits for every connection from now on. */
 function setLimits(value: Limits): void {
   limits = value;
+  wakeStalled();
+}
+
+/** Calls that go on when the limits have changed, or a connection was closed. */
+let stalled: (() => void)[] = [];
+
+function wakeStalled(): void {
+  const all = stalled;
+  stalled = [];
+  for (let i = 0; i < all.length; i++) all[i]!();
+}
+
+function untilWoken(): Promise<void> {
+  return new promiseClass((resolve) => stalled[stalled.length] = resolve);
+}
+
+/** Runs what stands behind the writes that have begun. */
+async function unstalled(entry: Entry, run: () => Promise<void>): Promise<void> {
+  while (entry.stalled > 0) await untilWoken();
+  return await run();
+}
+
+/** The room that the limits leave for a connection. */
+function roomOf(entry: Entry | undefined): { bytes: number; atOnce?: number } | undefined {
+  const { room } = limits;
+  for (let i = 0; room && i < room.length; i++) {
+    if (room[i]!.port === entry?.remoteAddr?.port) return room[i];
+  }
+  return undefined;
+}
+
+/** Waits while a connection is to look full. As with the kernel, closing it ends the wait. */
+async function untilRoom(entry: Entry): Promise<void> {
+  while (!entry.closed && (roomOf(entry)?.bytes ?? 1) <= 0) await untilWoken();
+  if (entry.closed) throw new Deno.errors.Interrupted("operation canceled");
 }
 
 /** Faults from now on; they replace the ones before. */
@@ -153,6 +192,7 @@ function register(object: object, kind: HandleKind, origin: "made" | "given"): E
     object,
     closed: false,
     cuts: [],
+    stalled: 0,
     bytesRead: 0,
   };
   const addr = plainAddr(kind === "conn" ? socket.localAddr : socket.addr);
@@ -291,6 +331,7 @@ function wrapClose(prototype: Methods, methods: Methods): void {
       if (entry && !entry.closed) emit({ event: "close", ...where(entry) });
       const result = close.call(this);
       if (entry) markClosed(entry);
+      wakeStalled();
       return result;
     };
   }
@@ -308,6 +349,7 @@ const wrap = {
           const conn = await (methods.accept!.call(this) as Promise<Deno.Conn>);
           const made = observe(conn, "conn", "made");
           emit({ event: "accept", ...where(made) });
+          while (limits.holdAccepted) await untilWoken();
           return conn;
         } catch (error) {
           emit({ event: "accept", ...where(entry), error: encodeError(error) });
@@ -343,15 +385,24 @@ const wrap = {
     const write = (conn: object, data: unknown) => {
       const entry = entries.get(conn);
       return waiting({ api: "write", byLearner: true, ...where(entry) }, async () => {
+        const asks = entry && roomOf(entry) ? entry : undefined;
+        if (asks) asks.stalled++;
         try {
           meetFault("write");
-          const part = limited(data, limits.writeBytes);
+          if (asks) await untilRoom(asks);
+          const room = roomOf(entry);
+          const { bytes = Infinity, atOnce = Infinity } = room ?? {};
+          const part = limited(data, least(limits.writeBytes ?? Infinity, bytes, atOnce));
+          if (room) room.bytes -= bytesOf(part)?.length ?? 0;
           const size = await (methods.write!.call(conn, part) as Promise<number>);
           emit({ event: "write", ...where(entry), size, head: headOf(part as Uint8Array, size) });
           return size;
         } catch (error) {
           emit({ event: "write", ...where(entry), error: encodeError(error) });
           throw error;
+        } finally {
+          if (asks) asks.stalled--;
+          wakeStalled();
         }
       });
     };
@@ -367,8 +418,10 @@ const wrap = {
       return write(this, data);
     };
     target.closeWrite = function closeWrite(this: object) {
-      emit({ event: "closeWrite", ...where(entries.get(this)) });
-      return methods.closeWrite!.call(this);
+      const entry = entries.get(this);
+      emit({ event: "closeWrite", ...where(entry) });
+      const run = () => methods.closeWrite!.call(this) as Promise<void>;
+      return entry && entry.stalled > 0 ? unstalled(entry, run) : run();
     };
     const stream = <T extends object>(name: "readable" | "writable", get: (conn: object) => T) =>
       Object.defineProperty(prototype, name, {
@@ -397,8 +450,8 @@ const wrap = {
           event: "receive",
           ...where(entry),
           remoteAddr: plainAddr(from)!,
-          size: bytes.length,
-          head: headOf(bytes, bytes.length),
+          size: lengthOf(bytes),
+          head: headOf(bytes, lengthOf(bytes)),
         });
         return [bytes, from];
       });
@@ -434,8 +487,8 @@ function mostToRead(entry: Entry | undefined): number | undefined {
   return Math.min(cut - entry!.bytesRead, limits.readBytes ?? Infinity);
 }
 
-function limited(buffer: unknown, bytes: number | undefined): unknown {
-  return bytes === undefined ? buffer : bytesOf(buffer, bytes) ?? buffer;
+function limited(buffer: unknown, bytes = Infinity): unknown {
+  return bytes === Infinity ? buffer : bytesOf(buffer, bytes) ?? buffer;
 }
 
 function askedFor(options: unknown): NonNullable<WireEvent["asked"]> {
@@ -447,20 +500,46 @@ function askedFor(options: unknown): NonNullable<WireEvent["asked"]> {
   };
 }
 
+/** What the calls read of their options, also where it is inherited. */
+const OPTION_NAMES = [
+  "transport",
+  "hostname",
+  "port",
+  "path",
+  "tcpBacklog",
+  "reusePort",
+  "reuseAddress",
+  "loopback",
+  "signal",
+];
+
+/** The options, each of them read once: what is told of a call is then what it was given. */
+function readOnce<T>(options: T): T {
+  if (typeof options !== "object" || options === null) return options;
+  const given = options as Record<string, unknown>;
+  const read: Record<string, unknown> = {};
+  for (const name in given) read[name] = given[name];
+  for (const name of OPTION_NAMES) {
+    if (!(name in read) && name in given) read[name] = given[name];
+  }
+  return read as T;
+}
+
 /** Makes a listener or datagram socket for the learner's code. */
 function listening(
   api: "listen" | "listenDatagram",
   kind: "listener" | "datagram",
-  run: () => object,
-  options: unknown,
+  run: (options: never) => object,
+  given: unknown,
 ): object {
+  const options = readOnce(given);
   const asked = askedFor(options);
   if ((events.get("listen") ?? 0) >= MAX_LISTENS) {
     throw new Error(`More than ${MAX_LISTENS} sockets in one test`);
   }
   try {
     meetFault(api, asked.port);
-    const socket = run();
+    const socket = run(options as never);
     emit({ event: "listen", ...where(observe(socket, kind, "made")), asked });
     return socket;
   } catch (error) {
@@ -471,12 +550,13 @@ function listening(
 
 const wrapped = {
   listen: function listen(options: never): object {
-    return listening("listen", "listener", () => original.listen(options), options);
+    return listening("listen", "listener", original.listen, options);
   },
   listenDatagram: function listenDatagram(options: never): object {
-    return listening("listenDatagram", "datagram", () => original.listenDatagram(options), options);
+    return listening("listenDatagram", "datagram", original.listenDatagram, options);
   },
-  connect: function connect(options: Deno.ConnectOptions): Promise<Deno.Conn> {
+  connect: function connect(given: Deno.ConnectOptions): Promise<Deno.Conn> {
+    const options = readOnce(given);
     const { hostname = "127.0.0.1", port } = options ?? {};
     const remoteAddr: WireAddr = {
       transport: "tcp",
@@ -613,7 +693,7 @@ function replacedBuiltIns(): string[] {
   const names: string[] = [];
   const current = watched();
   for (let i = 0; i < before.length; i++) {
-    if (before[i]![1] !== current[i]![1]) names[names.length] = before[i]![0];
+    if (before[i]![1] !== current[i]![1]) append(names, before[i]![0]);
   }
   return names;
 }

@@ -30,6 +30,18 @@ export const exactly = async (conn: Deno.Conn) => {
 export const same = (conn: Deno.Conn) =>
   conn.readable === conn.readable && conn.writable === conn.writable;
 export const write = (conn: Deno.Conn, data: Uint8Array) => conn.write(data);
+export const closeUnder = (conn: Deno.Conn, data: Uint8Array) => {
+  const writing = conn.write(data).catch((error) => error.name);
+  conn.close();
+  return writing;
+};
+export const writeAndEnd = (conn: Deno.TcpConn, data: Uint8Array) =>
+  Promise.all([conn.write(data), conn.closeWrite()]).then(([size]) => size);
+export const listen = () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  listener.accept().then((conn) => conn.close());
+  return listener;
+};
 export const streamOut = async (conn: Deno.Conn, data: Uint8Array) => {
   const writer = conn.writable.getWriter();
   await writer.write(data);
@@ -168,6 +180,59 @@ Deno.test("a limited write takes only so much", async () => {
   const { conn } = await session.link();
   await session.child.order({ op: "limits", limits: { writeBytes: 3 } });
   assertEquals(await session.call("write", [conn, bytes("01234")]), 3);
+});
+
+Deno.test("a connection looks full when the room that is left is used up, until the limits change", async () => {
+  await using session = await Session.start();
+  const { conn, peer } = await session.link();
+  const { port } = peer.localAddr as Deno.NetAddr;
+  const limits = { writeBytes: 3, room: [{ port, bytes: 4 }] };
+  await session.child.order({ op: "limits", limits });
+  assertEquals(await session.call("write", [conn, bytes("0123")]), 3);
+  assertEquals(await session.call("write", [conn, bytes("3456")]), 1);
+  const full = session.call("write", [conn, bytes("45")]);
+  const state = await session.child.order({ op: "rest", timersWithinMs: 0 });
+  assert("state" in state);
+  assert(state.state.pending.some(({ api }) => api === "write"));
+  await session.child.order({ op: "limits", limits: {} });
+  assertEquals(await full, 2);
+  const buffer = new Uint8Array(10);
+  assertEquals(buffer.subarray(0, await peer.read(buffer) ?? 0), bytes("012345"));
+});
+
+Deno.test("a write that waits for room ends with its connection, and an end of file stands behind it", async () => {
+  await using session = await Session.start();
+  const links = [await session.link(), await session.link()] as const;
+  const room = links.map(({ peer }) => ({
+    port: (peer.localAddr as Deno.NetAddr).port,
+    bytes: 0,
+  }));
+  // The host dialled: what it calls the remote port is the listener's, the same for both.
+  await session.child.order({ op: "limits", limits: { room } });
+  assertEquals(await session.call("closeUnder", [links[0].conn, bytes("x")]), "Interrupted");
+  const ended = session.call("writeAndEnd", [links[1].conn, bytes("last")]);
+  await session.child.order({ op: "rest", timersWithinMs: 0 });
+  await session.child.order({ op: "limits", limits: {} });
+  assertEquals(await rest(links[1].peer), "last");
+  assertEquals(await ended, 4);
+});
+
+Deno.test("a connection that was accepted can be held back", async () => {
+  await using session = await Session.start();
+  await session.child.order({ op: "limits", limits: { holdAccepted: true } });
+  const { addr } = await session.call("listen", []) as Remote;
+  const { port } = addr as Deno.NetAddr;
+  using peer = await Deno.connect({ hostname: "127.0.0.1", port });
+  const end = peer.read(new Uint8Array(1));
+  for (;;) {
+    const answer = await session.child.order({ op: "rest", timersWithinMs: 0 });
+    assert("state" in answer);
+    const { open, pending } = answer.state;
+    assert(pending.some(({ api }) => api === "accept"));
+    if (open.some(({ kind }) => kind === "conn")) break;
+  }
+  await session.child.order({ op: "limits", limits: {} });
+  assertEquals(await end, null);
 });
 
 Deno.test("bytes can be handed over as a view into a longer buffer, or by their seed", async () => {

@@ -334,6 +334,54 @@ Deno.test("callEach with spoil: what a call changes in its bytes is told, and wh
   ]);
 });
 
+Deno.test("callEach with watch: a call tells what it changes of its arguments, and of what the last one returned", async () => {
+  await using learner = await Learner.with(`
+    const list: number[] = [];
+    export const sort = (numbers: number[]) => numbers.sort()[0];
+    export const shared = (numbers: number[]) => (list.splice(0, 9, ...numbers), list);
+    export const own = (numbers: number[]) => [...numbers];
+    export const thrown = (numbers: number[]) => { numbers.pop(); throw new Error("no"); };`);
+  await learner.load();
+  const told: Record<string, unknown> = {};
+  for (const name of ["sort", "shared", "own", "thrown"]) {
+    const calls = [[encodeArg([2, 1])], [encodeArg([1, 2])], [encodeArg([1, 2])]];
+    learner.events.length = 0;
+    await learner.child.order({ op: "callEach", name, calls, watch: true });
+    told[name] = learner.events.map(({ outcome }) => [outcome?.changed, outcome?.overwrote]);
+  }
+  const kept = [undefined, undefined];
+  assertEquals(told, {
+    sort: [[true, undefined], kept, kept],
+    shared: [kept, [undefined, true], kept],
+    own: [kept, kept, kept],
+    thrown: [[true, undefined], [true, undefined], [true, undefined]],
+  });
+});
+
+Deno.test("callEach with fields: instances of classes are told by them, and a getter that throws is the call's error", async () => {
+  await using learner = await Learner.with(`
+    class Item {
+      #hidden = new Uint8Array([1, 2]);
+      constructor(readonly own: number, readonly other = "?") {}
+      get bytes() { return this.#hidden; }
+    }
+    export const one = () => new Item(1);
+    export const list = () => [new Item(1), { own: 2, more: 3 }, 4, null];
+    export const lies = () => ({ __proto__: { get own() { throw new RangeError("later"); } } });
+    export const none = () => new Map();`);
+  await learner.load();
+  for (const name of ["one", "list", "lies", "none"]) {
+    const order = { op: "callEach", name, calls: [[]], fields: ["own", "bytes"] } as const;
+    await learner.child.order({ ...order, calls: [[]], fields: [...order.fields] });
+  }
+  const told = learner.events.map(({ outcome }) =>
+    outcome!.ok ? decodeValue(outcome!.value) : outcome!.error.message
+  );
+  const item = { own: 1, bytes: new Uint8Array([1, 2]) };
+  assertEquals(told.slice(0, 3), [item, [item, { own: 2, more: 3 }, 4, null], "later"]);
+  assert(told[3] instanceof Remote && told[3].className === "Map");
+});
+
 Deno.test("a killed process is gone when kill() has settled", async () => {
   await using learner = await Learner.with("export {};\n");
   const { pid } = learner.child;

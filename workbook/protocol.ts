@@ -97,10 +97,18 @@ export interface Fault {
   error: string;
 }
 
-/** At most so many bytes per call on every connection of the child, also by its streams. */
+/** What the kernel is to look like to the child, on every connection, also to its streams. */
 export interface Limits {
+  /** At most so many bytes per call. */
   readBytes?: number;
   writeBytes?: number;
+  /**
+   * Room in the kernel's buffers, by the peer's port: when it is used up, a write waits for other limits. `atOnce`: at
+   * most so many bytes per write.
+   */
+  room?: { port: number; bytes: number; atOnce?: number }[];
+  /** A connection that was accepted is handed over only under other limits: accept() is about to resolve. */
+  holdAccepted?: boolean;
 }
 
 /** One order. `id` comes back with the answer. */
@@ -112,14 +120,26 @@ export type Order =
   /**
    * Calls a function with each of these lists of arguments, one after the other; an `outcome` event tells how each call
    * ended. `spoil`: once a call has returned, the bytes among its arguments are overwritten, and only then its result is
-   * told: a result that shares memory with them shows it.
+   * told: a result that shares memory with them shows it. `watch`: tells whether a call changes anything that it was
+   * given, and whether the next call changes what it returned. `fields`: objects among the results, or in lists that
+   * are results, are told by these fields, also those of classes.
    */
-  | { id: number; op: "callEach"; name: string; calls: WireArg[][]; spoil?: boolean }
+  | {
+    id: number;
+    op: "callEach";
+    name: string;
+    calls: WireArg[][];
+    spoil?: boolean;
+    watch?: boolean;
+    fields?: string[];
+  }
   | { id: number; op: "construct"; name: string; args: WireArg[] }
-  | { id: number; op: "method"; handle: string; name: string; args: WireArg[] }
+  | { id: number; op: "method"; handle: string; name: string; args: WireArg[]; hold?: boolean }
   | { id: number; op: "get"; handle: string; name: string }
   /** The value under a handle, as it is now. */
   | { id: number; op: "value"; handle: string }
+  /** Keeps a value in the child under a handle; an argument can be that very object then. */
+  | { id: number; op: "hold"; value: WireArg }
   /** Begins to iterate an object, or a property of it; answers with the iterator. */
   | { id: number; op: "iterate"; handle: string; name?: string }
   /** All that an iterator still yields, at most so many. */
@@ -183,8 +203,10 @@ export interface ChildState {
 /** How one call of several ended. */
 export type WireOutcome = {
   async?: boolean;
-  /** The call changed bytes among its arguments; told if they are spoilt afterwards. */
+  /** The call changed its arguments; told of bytes that are spoilt afterwards, and of all that is watched. */
   changed?: boolean;
+  /** The call changed what the one before it had returned; told if it is watched. */
+  overwrote?: boolean;
 } & ({ ok: true; value: WireValue } | { ok: false; error: WireError });
 
 /** Something the learner's code did or met, with the moment in milliseconds since the epoch. */

@@ -93,7 +93,8 @@ export function formatEvent(event: Event): Uint8Array {
  *   is unique in the whole server and free again as soon as its owner has left.
  * - SAY reaches every member of the room, the speaker included; TELL one person, in whatever room.
  * - LEAVE gives LEFT to the client itself and to the others. Who goes in another way, by QUIT, an end
- *   of file, a reset or a drop, gets no LEFT of its own; the others get one, once.
+ *   of file, a reset or a drop, gets no LEFT of its own; the others get one, once, at that moment. What
+ *   was queued for it before still goes out, for `lingerMs` at most.
  * - All members of a room see its JOINED, LEFT and SAID in one order.
  * - An error is told to the client that made it (`ERROR code …`), which stays. JOIN while joined is
  *   "already-joined"; SAY, TELL, WHO and LEAVE before JOIN are "not-joined".

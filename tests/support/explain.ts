@@ -421,7 +421,7 @@ export function endedEarly(
     : end.signal
     ? {
       en: `the program was ended by the signal ${end.signal}`,
-      ko: `프로그램이 시그널 ${end.signal} 로 종료되었습니다`,
+      ko: `프로그램이 신호 ${end.signal} 로 종료되었습니다`,
     }
     : {
       en: `the program ended with status ${end.code}`,

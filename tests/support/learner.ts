@@ -45,12 +45,14 @@ export interface CallOptions {
   mistakeOf?: (error: WireError) => string | undefined;
   /** The object that comes back stays in the learner's process, also where it could be sent. */
   hold?: boolean;
+  /** The test judges itself what the call rejects with; else that ends the test at once. */
+  mayReject?: boolean;
 }
 
 type CallOrder =
   | { op: "call"; name: string; hold?: boolean }
   | { op: "construct"; name: string }
-  | { op: "method"; handle: string; name: string }
+  | { op: "method"; handle: string; name: string; hold?: boolean }
   | { op: "get"; handle: string; name: string }
   | { op: "collect"; handle: string; most: number };
 
@@ -62,14 +64,23 @@ export interface Running {
   mayEnd(): void;
 }
 
+/** How several calls are made and looked at. */
+export interface EachOptions {
+  spoil?: boolean;
+  watch?: boolean;
+  fields?: string[];
+}
+
 /** How one call of several ended: with a value, or with an error. */
 export interface Outcome {
   value?: unknown;
   error?: WireError;
   /** The error is a slip in the code, nothing that was thrown on purpose. */
   isSlip?: boolean;
-  /** The call changed its arguments' bytes. Only known of arguments that are spoilt afterwards. */
+  /** The call changed its arguments' bytes. Only known of arguments that are spoilt afterwards, or watched. */
   changed: boolean;
+  /** The call changed what the one before it had returned. Only known of calls that are watched. */
+  overwrote: boolean;
   isAsync: boolean;
 }
 
@@ -196,8 +207,8 @@ export class Learner {
    */
   call(name: string, args: unknown[] = [], options: CallOptions = {}): Promise<unknown> {
     const order = { op: "call", name, ...(options.hold && { hold: true }) } as const;
-    const returned = this.#returned(order, args, options);
-    return this.#watched(returned.then(({ value }) => value));
+    const value = this.#returned(order, args, options).then(({ value }) => value);
+    return options.mayReject ? value : this.#watched(value);
   }
 
   /** The same for a function whose contract is to return at once, not a promise. */
@@ -213,17 +224,13 @@ export class Learner {
    * throws ends the test, unless the function is not written or met a limit of the workbook's.
    *
    * One order for all, for suites that try every place of some bytes. A call that does not end is named by its number, from 1.
-   * `spoil`: see {@linkcode WireOutcome} and the order.
+   * `spoil`, `watch` and `fields`: see {@linkcode WireOutcome} and the order.
    */
-  callEach(
-    name: string,
-    calls: unknown[][],
-    { spoil = false }: { spoil?: boolean } = {},
-  ): Promise<Outcome[]> {
-    return this.#watched(this.#outcomes(name, calls, spoil));
+  callEach(name: string, calls: unknown[][], how: EachOptions = {}): Promise<Outcome[]> {
+    return this.#watched(this.#outcomes(name, calls, how));
   }
 
-  async #outcomes(name: string, calls: unknown[][], spoil: boolean): Promise<Outcome[]> {
+  async #outcomes(name: string, calls: unknown[][], how: EachOptions): Promise<Outcome[]> {
     this.#expectExported(name);
     this.#transcript.you("call", `${this.#label}${name}() with ${calls.length} inputs`);
     const outcomes: WireOutcome[] = [];
@@ -240,7 +247,7 @@ export class Learner {
       outcomes.push(outcome!);
     };
     const args = calls.map((list) => list.map(encodeArg));
-    const answer = await this.order({ op: "callEach", name, calls: args, ...(spoil && { spoil }) });
+    const answer = await this.order({ op: "callEach", name, calls: args, ...how });
     this.#calling.splice(this.#calling.indexOf(running), 1);
     if (!answer.ok || outcomes.length < calls.length) {
       throw new Error(`The host ended after ${outcomes.length} of ${calls.length} calls`);
@@ -249,13 +256,16 @@ export class Learner {
   }
 
   #outcome(call: () => string, outcome: WireOutcome): Outcome {
-    const changed = outcome.changed === true;
-    const isAsync = outcome.async === true;
-    if (outcome.ok) return { value: this.#decode(outcome.value), changed, isAsync };
+    const facts = {
+      changed: outcome.changed === true,
+      overwrote: outcome.overwrote === true,
+      isAsync: outcome.async === true,
+    };
+    if (outcome.ok) return { value: this.#decode(outcome.value), ...facts };
     const { error } = outcome;
     const failure = threw(call(), error, { file: this.#file, task: this.#task });
     if (!["threw", "slip"].includes(failure.facts.kind)) throw failure;
-    return { error, isSlip: isSlip(error), changed, isAsync };
+    return { error, isSlip: isSlip(error), ...facts };
   }
 
   #failPromise(call: string, value: unknown): never {
@@ -381,7 +391,8 @@ export class Learner {
     args: unknown[] = [],
     options: CallOptions = {},
   ): Promise<unknown> {
-    const order = { op: "method", handle: object.handle, name } as const;
+    const { handle } = object;
+    const order = { op: "method", handle, name, ...(options.hold && { hold: true }) } as const;
     const returned = this.#returned(order, args, options, `${object.className}.${name}`);
     return this.#watched(returned.then(({ value }) => value));
   }
@@ -426,6 +437,13 @@ export class Learner {
   /** The value that a handle stands for, as it is now. */
   async value(remote: Remote): Promise<unknown> {
     return this.#decode(valueIn(await this.order({ op: "value", handle: remote.handle })));
+  }
+
+  /** Keeps bytes, or another object, in the learner's process: every call that is given them gets that very object. */
+  async hold(value: object): Promise<Remote> {
+    return this.#decode(
+      valueIn(await this.order({ op: "hold", value: encodeArg(value) })),
+    ) as Remote;
   }
 
   /** Begins to iterate an object, or its property `name`: the iterator is for {@linkcode next} and {@linkcode collect}. */

@@ -82,6 +82,9 @@ const PING_BEFORE_MS = 700;
 /** How long a socket may stay open after everything that should close it, in milliseconds. */
 const LEAK_PATIENCE_MS = 500;
 
+/** Errors that nobody handled, as many as are told. */
+const MAX_LOST = 3;
+
 const LOADS: Text = { en: `${file.label} can be loaded`, ko: `${file.label} 를 불러올 수 있음` };
 
 /** One test on its way. */
@@ -342,7 +345,9 @@ export class Run {
       mistake: step?.mistake,
     });
     const unhandledErrors = this.#processes.flatMap(({ learner }) => learner?.unhandled ?? []);
-    for (const lost of unhandledErrors) failure.facts.notes.push(unhandled(lost));
+    for (const lost of unhandledErrors.slice(0, MAX_LOST)) {
+      failure.facts.notes.push(unhandled(lost));
+    }
     this.#noteReplaced(failure);
     return failure;
   }

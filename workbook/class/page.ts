@@ -89,9 +89,9 @@ const WORDS = {
   task: { en: "task", ko: "과제" },
   failed: { en: "failed", ko: "실패" },
   noneFailed: { en: "Nobody failed a task.", ko: "실패한 과제가 없습니다." },
-  mistakes: { en: "Named mistakes, by frequency", ko: "이름 붙은 실수(많은 순)" },
+  mistakes: { en: "Named mistakes, by frequency", ko: "자주 하는 실수(많은 순)" },
   mistake: { en: "mistake", ko: "실수" },
-  noMistakes: { en: "No named mistake was seen.", ko: "이름 붙은 실수가 없습니다." },
+  noMistakes: { en: "No named mistake was seen.", ko: "자주 하는 실수가 없습니다." },
   look: { en: "Gradings to look at", ko: "확인할 채점" },
   noErrors: {
     en: "Every submission has a verdict.",

@@ -10,7 +10,7 @@ import { PACKAGES } from "../std/names.ts";
 import { pathOf } from "../std/paths.ts";
 import type { SuitePlace } from "../suite.ts";
 import type { SandboxLevel } from "./model.ts";
-import { inNamespaces, type Launch, plainEnvironment } from "./sandbox.ts";
+import { inNamespaces, type Launch, namespaceMaker, plainEnvironment } from "./sandbox.ts";
 import { type Strangers, STRANGERS_ENV } from "../strangers.ts";
 
 /** Parts of Node.js that show or change the inside of a process, or start code beside it. */
@@ -60,6 +60,7 @@ export class Place implements SuitePlace {
       cache,
       // In namespaces, all that is written goes where nothing stays.
       work: request.level === "namespaces" ? "/tmp/processes" : `${folder}/processes`,
+      hasRights: request.level === "namespaces" && namespaceMaker() === "unshare",
     };
   }
 
@@ -237,7 +238,13 @@ async function makeCache({ importMap }: PlaceRequest, exerciseMap: string): Prom
   // The second process finds what the first has compiled, and V8 keeps what it made of it.
   for (let run = 0; run < 2; run++) {
     const before = new Set(await namesIn(work));
-    const strangers: Strangers = { level: "limits", importMap: exerciseMap, cache, work };
+    const strangers: Strangers = {
+      level: "limits",
+      importMap: exerciseMap,
+      cache,
+      work,
+      hasRights: false,
+    };
     const process = asStrangers(
       strangers,
       () => exerciseCommand(exercise, hostFile, "piped").spawn(),

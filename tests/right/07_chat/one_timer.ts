@@ -145,8 +145,9 @@ interface Client {
   /** What waits, all lines one after another, in a buffer that grows. */
   out: Uint8Array;
   outLength: number;
-  /** So many bytes of `out` are with the kernel in this moment. */
   busy: boolean;
+  /** So many bytes of `out` are with the kernel in this moment. */
+  busyLength: number;
   midLine: boolean;
   line: Uint8Array;
   lineLength: number;
@@ -215,6 +216,7 @@ export function startChat(options: ChatOptions = {}): ChatServer {
     c.busy = true;
     // A copy: what is in `out` moves.
     const piece = c.out.slice(0, Math.min(c.outLength, 65536));
+    c.busyLength = piece.length;
     c.conn.write(piece).then((n) => {
       c.busy = false;
       c.midLine = piece[n - 1] !== 10;
@@ -227,7 +229,7 @@ export function startChat(options: ChatOptions = {}): ChatServer {
   function cut(c: Client): void {
     if (c.outLength === 0) return;
     let end = 0;
-    if (c.busy) end = Math.min(c.outLength, 65536);
+    if (c.busy) end = c.busyLength;
     if (end > 0 ? c.out[end - 1] !== 10 : c.midLine) {
       end = c.out.subarray(0, c.outLength).indexOf(10, end) + 1;
     }
@@ -339,6 +341,7 @@ export function startChat(options: ChatOptions = {}): ChatServer {
         out: new Uint8Array(128),
         outLength: 0,
         busy: false,
+        busyLength: 0,
         midLine: false,
         line: new Uint8Array(64),
         lineLength: 0,

@@ -1,4 +1,4 @@
-// Fails task 1, 2, 3: characters-for-bytes — makes room for as many bytes as the line has characters.
+// Fails task 1, 2, 3, 5: characters-for-bytes — makes room for as many bytes as the line has characters.
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -1,4 +1,4 @@
-// Fails task 2, 4: left-twice — keeps the name when somebody quits, until the connection has ended, too.
+// Fails task 2, 4, 5: left-twice — keeps the name when somebody quits, until the connection has ended, too.
 
 export type Command =
   | { type: "join"; room: string; name: string }
@@ -89,6 +89,18 @@ export function formatEvent(event: Event): Uint8Array {
   return encoder.encode(line.replace(new RegExp(control, "g"), "\ufffd") + "\n");
 }
 
+/** What comes, as a stream. The end of `conn.readable` would close the connection, with lines still waiting to go out. */
+function bytesOf(conn: Deno.TcpConn): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const buffer = new Uint8Array(16384);
+      const n = await conn.read(buffer);
+      if (n === null) controller.close();
+      else controller.enqueue(buffer.subarray(0, n));
+    },
+  });
+}
+
 /** Cuts chunks into lines, as bytes. What is left at the end is no line. */
 function linesOf(maxBytes: number): TransformStream<Uint8Array, Uint8Array | "too-long"> {
   let rest = new Uint8Array(0);
@@ -120,6 +132,7 @@ function makeClient(conn: Deno.TcpConn, queueBytes: number, lingerMs: number) {
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   let waiting = 0;
   let busy = false;
+  let pumping = Promise.resolve();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   const client = {
@@ -145,6 +158,13 @@ function makeClient(conn: Deno.TcpConn, queueBytes: number, lingerMs: number) {
       client.leave();
       put(formatEvent({ type: "bye", code, text }));
     },
+    /** Nothing more comes from it; what waits for it goes out, if that does not take too long. */
+    async writeOut() {
+      if (!client.ending) timer = setTimeout(client.close, lingerMs);
+      client.ending = true;
+      client.leave();
+      if (busy) await Promise.race([pumping, closed]);
+    },
     close() {
       client.ending = true;
       clearTimeout(timer);
@@ -161,7 +181,7 @@ function makeClient(conn: Deno.TcpConn, queueBytes: number, lingerMs: number) {
   function put(line: Uint8Array) {
     queue.push(line);
     waiting += line.length;
-    if (!busy) pump();
+    if (!busy) pumping = pump();
   }
 
   async function pump() {
@@ -248,7 +268,7 @@ export function startChat(
     client.closed.then(() => clearTimeout(idle));
     try {
       // After a BYE the lines are read all the same, and nothing is done with them.
-      for await (const line of conn.readable.pipeThrough(linesOf(maxLineBytes))) {
+      for await (const line of bytesOf(conn).pipeThrough(linesOf(maxLineBytes))) {
         if (client.ending) continue;
         if (line === "too-long") {
           client.end("too-long", "Too long");
@@ -263,6 +283,7 @@ export function startChat(
           publish({ type: "error", code: error.code, text: error.message }, [client]);
         }
       }
+      await client.writeOut();
     } catch {
       // Reset.
     } finally {

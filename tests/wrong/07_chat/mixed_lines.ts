@@ -1,4 +1,4 @@
-// Fails task 4, 5: mixed-lines — every line is written by a loop of its own, side by side with the others.
+// Fails task 4, 5, 6: mixed-lines — every line is written by a loop of its own, side by side with the others.
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -1,4 +1,4 @@
-// Fails task 2, 4: name-kept — never gives a name back.
+// Fails task 2, 4, 5: name-kept — never gives a name back.
 
 const LF = 0x0a;
 const CR = 0x0d;

@@ -1,4 +1,4 @@
-// Fails task 2: name-kept — gives a name back on LEAVE only, not when its owner quits or is gone.
+// Fails task 2, 5: name-kept — gives a name back on LEAVE only, not when its owner quits or is gone.
 
 export type Command =
   | { type: "join"; room: string; name: string }

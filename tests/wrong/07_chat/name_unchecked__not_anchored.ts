@@ -183,6 +183,7 @@ export function startChat(options: ChatOptions = {}): ChatServer {
     let isWriting = false;
     let isEnding = false;
     let isOpen = true;
+    let hasEnded = false;
     let idle: ReturnType<typeof setTimeout> | undefined;
     let linger: ReturnType<typeof setTimeout> | undefined;
     let half = new Uint8Array(0);
@@ -243,10 +244,22 @@ export function startChat(options: ChatOptions = {}): ChatServer {
           keep = 0;
         }
         isWriting = false;
-        if (isEnding) await conn.closeWrite();
+        if (hasEnded) close();
+        else if (isEnding) await conn.closeWrite();
       } catch {
         close();
       }
+    }
+
+    /** Its end of file: what waits for it goes out all the same. */
+    function ended(): void {
+      if (!isWriting) return close();
+      hasEnded = true;
+      if (isEnding) return;
+      isEnding = true;
+      clearTimeout(idle);
+      linger = setTimeout(close, lingerMs);
+      goneFromRoom(person);
     }
 
     function close(): void {
@@ -294,7 +307,8 @@ export function startChat(options: ChatOptions = {}): ChatServer {
 
     people.push(person);
     heard();
-    read().catch(() => {}).finally(close);
+    if (stopped) person.bye("stopping", "closing time");
+    read().then(ended, close);
   }
 
   const accepting = (async () => {
