@@ -620,10 +620,10 @@ const REFUSED: [head: string, statuses: number[], mistake: string][] = [
   [`${SENT}Content-Length:\r\n`, [400], "length-unchecked"],
   [`${SENT}Content-Length: 0x5\r\n`, [400], "length-unchecked"],
   [`${SENT}Content-Length: 5.0\r\n`, [400], "length-unchecked"],
+  [`${SENT}Content-Length: 5\r\nContent-Length: 6\r\n`, [400], "length-unchecked"],
   [`${SENT}Content-Length: 5 5\r\n`, [400], "length-unchecked"],
   [`${SENT}Content-Length: 5,\r\n`, [400], "length-unchecked"],
   [`${SENT}Content-Length: 5, 6\r\n`, [400], "length-unchecked"],
-  [`${SENT}Content-Length: 5\r\nContent-Length: 6\r\n`, [400], "length-unchecked"],
   [
     `${SENT}Content-Length: 5\r\nContent-Length: 5\r\nContent-Length: 6\r\n`,
     [400],
@@ -1036,7 +1036,7 @@ for (const [name, , content] of PAGES) site.write(name, content);
 for (
   const name of [
     "sub/index.html",
-    "100%/index.html",
+    "c#/index.html",
     "a b.txt",
     "a+b.txt",
     "a..b.txt",
@@ -1243,7 +1243,7 @@ task(4, {
   const folders = [
     ["/sub", "/sub/", "index-missing"],
     ["/sub?x=1", "/sub/", "index-missing"],
-    ["/100%25", "/100%25/", "redirect-elsewhere"],
+    ["/c%23", "/c%23/", "redirect-elsewhere"],
     ["//sub", "/sub/", "redirect-elsewhere"],
   ] as const;
   for (const [path, to, mistake] of folders) {
@@ -1256,8 +1256,9 @@ task(4, {
       expectBytes(folder.body, bytes(`${name} ${WORD}`), "index-missing");
     } else if (folder.status > 300 && folder.status < 400) {
       const { host, pathname } = new URL(fieldOf(folder, "location") ?? "", `http://a${path}`);
-      expectEqual(`${host}${pathname.replace(/^\/+/, "/")}`, `a${to}`, {
-        what: t("where Location leads to", "Location이 가리키는 곳"),
+      const onePath = pathname.replace(/^\/+/, "/");
+      expectEqual(host === "a" ? onePath : `//${host}${onePath}`, to, {
+        what: t("where Location leads to", "Location이 가리키는 경로"),
         mistake,
       });
     }
@@ -1518,12 +1519,12 @@ task(4, {
     site.writeZeros(name, BIG_BYTES);
     const client = await serving.connect();
     await client.send(`GET /${name} HTTP/1.1\r\nHost: a\r\n\r\n`);
-    await client.peer.closeWrite();
     // It is being sent now, and the client does not read.
     await learner.waitsIn("write", new Promise(() => {}));
     return client;
   };
   const first = await download("growing.bin");
+  await first.peer.closeWrite();
   Deno.truncateSync(site.path("growing.bin"), BIG_BYTES + 100_000);
   const answer = await first.answer("GET /growing.bin", { cut: "short-write" });
   expectEqual(answer.body.length, BIG_BYTES);
