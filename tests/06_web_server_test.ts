@@ -620,10 +620,10 @@ const REFUSED: [head: string, statuses: number[], mistake: string][] = [
   [`${SENT}Content-Length:\r\n`, [400], "length-unchecked"],
   [`${SENT}Content-Length: 0x5\r\n`, [400], "length-unchecked"],
   [`${SENT}Content-Length: 5.0\r\n`, [400], "length-unchecked"],
+  [`${SENT}Content-Length: 5\r\nContent-Length: 6\r\n`, [400], "length-unchecked"],
   [`${SENT}Content-Length: 5 5\r\n`, [400], "length-unchecked"],
   [`${SENT}Content-Length: 5,\r\n`, [400], "length-unchecked"],
   [`${SENT}Content-Length: 5, 6\r\n`, [400], "length-unchecked"],
-  [`${SENT}Content-Length: 5\r\nContent-Length: 6\r\n`, [400], "length-unchecked"],
   [
     `${SENT}Content-Length: 5\r\nContent-Length: 5\r\nContent-Length: 6\r\n`,
     [400],
@@ -1036,7 +1036,7 @@ for (const [name, , content] of PAGES) site.write(name, content);
 for (
   const name of [
     "sub/index.html",
-    "100%/index.html",
+    "c#/index.html",
     "a b.txt",
     "a+b.txt",
     "a..b.txt",
@@ -1243,7 +1243,7 @@ task(4, {
   const folders = [
     ["/sub", "/sub/", "index-missing"],
     ["/sub?x=1", "/sub/", "index-missing"],
-    ["/100%25", "/100%25/", "redirect-elsewhere"],
+    ["/c%23", "/c%23/", "redirect-elsewhere"],
     ["//sub", "/sub/", "redirect-elsewhere"],
   ] as const;
   for (const [path, to, mistake] of folders) {
@@ -1256,8 +1256,9 @@ task(4, {
       expectBytes(folder.body, bytes(`${name} ${WORD}`), "index-missing");
     } else if (folder.status > 300 && folder.status < 400) {
       const { host, pathname } = new URL(fieldOf(folder, "location") ?? "", `http://a${path}`);
-      expectEqual(`${host}${pathname.replace(/^\/+/, "/")}`, `a${to}`, {
-        what: t("where Location leads to", "Location이 가리키는 곳"),
+      const onePath = pathname.replace(/^\/+/, "/");
+      expectEqual(host === "a" ? onePath : `//${host}${onePath}`, to, {
+        what: t("where Location leads to", "Location이 가리키는 경로"),
         mistake,
       });
     }
@@ -1513,25 +1514,24 @@ task(4, {
   ko: "serveFiles()는 파일이 바뀌어도 견디고, 리스너가 닫히면 끝납니다",
 }, async (context) => {
   const { learner } = context;
-  const path = site.path("changing.bin");
-  site.writeZeros("changing.bin", BIG_BYTES);
   const serving = await Serving.start(context);
-  const download = async () => {
+  const download = async (name: string) => {
+    site.writeZeros(name, BIG_BYTES);
     const client = await serving.connect();
-    await client.send("GET /changing.bin HTTP/1.1\r\nHost: a\r\n\r\n");
-    await client.peer.closeWrite();
+    await client.send(`GET /${name} HTTP/1.1\r\nHost: a\r\n\r\n`);
     // It is being sent now, and the client does not read.
     await learner.waitsIn("write", new Promise(() => {}));
     return client;
   };
-  const first = await download();
-  Deno.truncateSync(path, BIG_BYTES + 100_000);
-  const answer = await first.answer("GET /changing.bin", { cut: "short-write" });
+  const first = await download("growing.bin");
+  await first.peer.closeWrite();
+  Deno.truncateSync(site.path("growing.bin"), BIG_BYTES + 100_000);
+  const answer = await first.answer("GET /growing.bin", { cut: "short-write" });
   expectEqual(answer.body.length, BIG_BYTES);
   const more = await first.end("more-than-announced");
   expectBytes(more.subarray(0, 100), new Uint8Array(), "more-than-announced");
-  const client = await download();
-  Deno.truncateSync(path, 10);
+  const client = await download("shrinking.bin");
+  Deno.truncateSync(site.path("shrinking.bin"), 10);
   const came = await context.step(
     t("the whole file, or the end of the connection", "파일 전체, 또는 연결의 끝"),
     () => client.http.atLeast(BIG_BYTES),
@@ -1821,9 +1821,9 @@ task(6, {
   ko: "serveFiles()는 정해진 시간보다 오래 기다리지 않습니다",
 }, async (context) => {
   const { learner, step } = context;
+  const both = await Serving.start(context, { idleMs: SHORT_MS, requestMs: SHORT_MS });
   const idle = await Serving.start(context, { idleMs: SHORT_MS });
   const hasty = await Serving.start(context, { requestMs: SHORT_MS });
-  const both = await Serving.start(context, { idleMs: SHORT_MS, requestMs: SHORT_MS });
 
   /** A client that says nothing is left without a word; a 408 is a word that HTTP allows. */
   const silent = async (): Promise<void> => {
@@ -1982,11 +1982,12 @@ task(6, {
         if (await ask(client) === false) return;
         const answer = await client.answer(shown, { mistake: wrongClock });
         expectStatus(answer, [200], wrongClock);
+        return;
       } catch (error) {
         if (left === 0) throw error;
-        continue;
+      } finally {
+        client.close();
       }
-      return;
     }
   };
   /** Sends a request that is read in two pieces: whoever has it all at once has no time to be late. */

@@ -55,11 +55,15 @@ function statOf(pid: number): { state: string; flags: number } {
   }
 }
 
-/** Files and folders in `folder`, a path without links, that process `pid` holds open: their paths from there. */
+/**
+ * Files and folders in `folder`, a path without links, that process `pid` holds open: their paths from there, each once,
+ * in alphabetical order.
+ */
 export function filesOf(pid: number, folder: string): string[] {
-  return descriptorsOf(pid)
+  const held = descriptorsOf(pid)
     .filter((target) => target === folder || target.startsWith(`${folder}/`))
     .map((target) => target.slice(folder.length + 1) || ".");
+  return [...new Set(held)].sort();
 }
 
 /** Inodes of the sockets among the process's descriptors. */
