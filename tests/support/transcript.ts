@@ -16,7 +16,8 @@ interface Step {
   at: number;
   who: "you" | "peer";
   event: string;
-  detail: string;
+  /** Told when somebody asks for the story: of a test that passes nobody does. */
+  detail: () => string | undefined;
 }
 
 const MAX_STEPS = 30;
@@ -34,7 +35,7 @@ export class Transcript {
   #isMade = false;
 
   /** Notes what a peer of the suite's is about to do. */
-  peer(event: string, detail = ""): void {
+  peer(event: string, detail: string | (() => string) = ""): void {
     this.#add("peer", event, detail);
   }
 
@@ -43,29 +44,29 @@ export class Transcript {
     this.#add("you", event, detail);
   }
 
-  #add(who: "you" | "peer", event: string, detail: string): void {
-    this.#steps.push({ at: now(), who, event, detail });
+  #add(who: "you" | "peer", event: string, detail: string | (() => string)): void {
+    const tell = typeof detail === "string" ? () => detail : detail;
+    this.#steps.push({ at: now(), who, event, detail: tell });
   }
 
   /** Notes what the learner's code did. `label` tells which process it was, if there are several. */
   wire(event: WireEvent, label = ""): void {
     const made = this.#isMade && event.error ? " (made by the test)" : "";
     this.#isMade = event.event === "fault";
-    const described = describeEvent(event);
-    if (described === undefined) return;
-    const detail = `${label}${described}${made}`;
+    const detail = () => {
+      const described = describeEvent(event);
+      return described === undefined ? undefined : `${label}${described}${made}`;
+    };
     this.#steps.push({ at: event.at, who: "you", event: event.event, detail });
   }
 
   /** The steps in order; of a long story the beginning and the end. */
   steps(): TranscriptStep[] {
     const sorted = this.#steps.toSorted((a, b) => a.at - b.at);
-    const told = sorted.map(({ who, event, detail }, i) => ({
-      step: i + 1,
-      who,
-      event,
-      detail,
-    }));
+    const told = sorted
+      .map(({ who, event, detail }) => ({ who, event, detail: detail() }))
+      .filter((one) => one.detail !== undefined)
+      .map(({ who, event, detail = "" }, i) => ({ step: i + 1, who, event, detail }));
     if (told.length <= MAX_STEPS) return told;
     return [...told.slice(0, 12), ...told.slice(12 - MAX_STEPS)];
   }
@@ -82,6 +83,13 @@ export function showAddr(addr: WireAddr | undefined): string {
   if (addr.path !== undefined) return addr.path;
   const host = addr.hostname?.includes(":") ? `[${addr.hostname}]` : addr.hostname;
   return `${host}:${addr.port}`;
+}
+
+/** Keeps as many of the bytes as will be shown. */
+export function showLater(bytes: Uint8Array): () => string {
+  const head = bytes.slice(0, SHOWN_BYTES);
+  const size = bytes.length;
+  return () => showBytes(head, size);
 }
 
 /** `5 bytes "hello"`. */
