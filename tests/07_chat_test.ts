@@ -344,6 +344,9 @@ class Chat {
 
   /** From now on the kernel has room for so many bytes for each of these clients; then a write waits. */
   async room(...room: [client: ChatClient, bytes: number][]): Promise<void> {
+    for (const [{ label }, bytes] of room) {
+      this.#context.peers.note("full", `${label}: room for ${bytes} bytes more`);
+    }
     await this.#context.learner.limit({
       room: room.map(([{ localAddr }, bytes]) => ({ port: localAddr.port, bytes })),
     });
@@ -1044,6 +1047,8 @@ async function speak(
               : showLine(line),
             mistake: line === null || coded("BYE", "too-slow").test(line)
               ? "fast-reader-dropped"
+              : coded("BYE", "too-long").test(line)
+              ? "limit-per-read"
               : "mixed-lines",
           });
         }
@@ -1091,7 +1096,7 @@ task(5, {
   for (const client of [a, b, slow]) await client.expect("SAID r a done", { skip: PRESENCE });
 }, {
   ...running,
-  catches: ["slow-reader-blocks", "mixed-lines", "fast-reader-dropped"],
+  catches: ["slow-reader-blocks", "mixed-lines", "fast-reader-dropped", "limit-per-read"],
   deadlineMs: 5_000,
 });
 
@@ -1177,6 +1182,7 @@ task(5, {
   // The kernel is full in the middle of a line, the third.
   const begun = 2;
   const bytesLeft = Math.floor((begun + 0.5) * SAID_BYTES);
+  context.peers.note("full", `slow: room for ${bytesLeft} bytes more`);
   // And what it takes, it takes in small pieces, so that the rest of the line needs more than one.
   const { port } = slow.localAddr;
   const atOnce = 50;
@@ -1274,28 +1280,30 @@ task(5, {
   en: "what counts is bytes, whatever lines they are of: queueBytes may wait, one more may not",
   ko: "어떤 줄이든 바이트로 셉니다: queueBytes까지는 쌓여도 되고 한 바이트라도 넘으면 안 됩니다",
 }, async (context) => {
-  // As many as are allowed unless something else is given.
-  const chat = await Chat.start(context, { maxLineBytes: QUEUE_BYTES / 2, lingerMs: LONG_MS });
-  const a = await chat.connect("a");
-  // Client a comes into the room of one that reads nothing from then on, and says so many bytes in four lines.
+  // Somebody comes into the room of one that reads nothing from then on, and says so many bytes in four lines.
   const fill = async (
+    chat: Chat,
     label: string,
-    sum: number,
-    { letter, mistake }: { letter: string; mistake: string },
+    { queueBytes, more, letter, mistake }: {
+      queueBytes: number;
+      more: number;
+      letter: string;
+      mistake: string;
+    },
   ) => {
+    const sum = queueBytes + more;
     const deaf = await chat.joined(label, label);
-    await a.say(`JOIN ${label} a`);
+    const a = await chat.joined("a", label);
     await deaf.expect(`JOINED ${label} a`);
     await chat.room([deaf, 0]);
     const around = bytes(`SAID ${label} a \n`).length;
     const size = bytes(letter).length;
     const lines = [0, 1, 2, 3].map((n) => {
-      const length = (n < 3 ? QUEUE_BYTES / 4 : sum - 3 * QUEUE_BYTES / 4) - around;
+      const length = (n < 3 ? queueBytes / 4 : sum - 3 * queueBytes / 4) - around;
       return `SAY ${letter.repeat(length / size)}${"y".repeat(length % size)}`;
     });
-    await a.say([...lines, "LEAVE"].join("\n"));
     const left = `LEFT ${label} ${label}`;
-    const expected: Text = sum > QUEUE_BYTES
+    const expected: Text = more > 0
       ? {
         en: `${left}: ${sum} bytes wait for client ${label}`,
         ko: `${left}: 클라이언트 ${label} 앞으로 ${sum}바이트가 기다림`,
@@ -1306,16 +1314,21 @@ task(5, {
       };
     await a.during(expected, "slow-reader-blocks", async () => {
       let isDropped = false;
-      for (let line; (line = await a.line()) !== `LEFT ${label} a`;) {
-        isDropped ||= line === left;
-        if (line !== null) continue;
-        fail({
-          expected,
-          received: { en: "the connection was closed", ko: "연결이 닫혔습니다" },
-          mistake: "fast-reader-dropped",
-        });
+      for (const line of [...lines, "LEAVE"]) {
+        await a.say(line);
+        const answer = line.replace("SAY", `SAID ${label} a`).replace("LEAVE", `LEFT ${label} a`);
+        for (let line; (line = await a.line()) !== answer;) {
+          isDropped ||= line === left;
+          if (line !== null) continue;
+          fail({
+            expected,
+            received: { en: "the connection was closed", ko: "연결이 닫혔습니다" },
+            mistake: "fast-reader-dropped",
+          });
+        }
+        await context.learner.rest();
       }
-      if (isDropped === sum > QUEUE_BYTES) return;
+      if (isDropped === more > 0) return;
       fail({
         expected,
         received: isDropped ? left : { en: "it has not been dropped", ko: "내보내지 않았습니다" },
@@ -1324,9 +1337,14 @@ task(5, {
     });
   };
   const mistake = "queue-miscounted";
-  await fill("more", QUEUE_BYTES + 1, { letter: "x", mistake });
-  await fill("exact", QUEUE_BYTES, { letter: "x", mistake });
-  await fill("wide", QUEUE_BYTES + 1, { letter: "가", mistake: "characters-for-bytes" });
+  // As many as are allowed unless something else is given.
+  const chat = await Chat.start(context, { maxLineBytes: QUEUE_BYTES / 2, lingerMs: LONG_MS });
+  const latin = { queueBytes: QUEUE_BYTES, letter: "x", mistake };
+  await fill(chat, "more", { ...latin, more: 1 });
+  await fill(chat, "exact", { ...latin, more: 0 });
+  const small = await Chat.start(context, { queueBytes: KIB, lingerMs: LONG_MS });
+  const korean = { queueBytes: KIB, letter: "가", mistake: "characters-for-bytes" };
+  await fill(small, "wide", { ...korean, more: 1 });
 }, {
   ...running,
   catches: [
@@ -1374,6 +1392,26 @@ task(5, {
   await a.expect("LEFT r deaf", { mistake: "unbounded-queue" });
 }, { ...running, catches: ["unbounded-queue"] });
 
+/** The next lines of a client, in whatever order. */
+async function expectAll(client: ChatClient, lines: string[], mistake: string): Promise<void> {
+  const due = new Set(lines);
+  while (due.size > 0) {
+    const [first] = due as Set<string>;
+    const expected: Text = {
+      en: `client ${client.label} gets ${showLine(first!)}`,
+      ko: `클라이언트 ${client.label} 쪽에 ${showLine(first!)} 도착`,
+    };
+    await client.during(expected, mistake, async () => {
+      const line = await client.line();
+      if (due.delete(line ?? "")) return;
+      const received = line === null
+        ? { en: "the connection was closed", ko: "연결이 닫혔습니다" }
+        : showLine(line);
+      fail({ expected, received, mistake });
+    });
+  }
+}
+
 task(5, {
   en: "who goes has gone at once, and still gets what was queued before",
   ko: "떠나는 쪽은 곧바로 떠난 것이 되고, 그전에 쌓인 것은 그래도 받습니다",
@@ -1389,6 +1427,7 @@ task(5, {
   await chat.room([ended, 0], [quitter, 0]);
   await a.say("SAY hello");
   await a.expect("SAID r a hello");
+  await learner.rest();
   await ended.say("WHO");
   await ended.closeWrite();
   await a.expect("LEFT r ended", { mistake: "drop-waits-for-slow" });
@@ -1396,8 +1435,7 @@ task(5, {
   await a.expect("LEFT r quitter", { mistake: "drop-waits-for-slow" });
   await learner.limit({});
   const mistake = "queue-lost-at-end";
-  await ended.expect("SAID r a hello", { mistake });
-  await ended.expect("NAMES r a ended quitter", { mistake });
+  await expectAll(ended, ["SAID r a hello", "NAMES r a ended quitter"], mistake);
   await ended.expectEnd({ mistake });
   await quitter.expect("SAID r a hello", { mistake });
   await quitter.expect(coded("BYE", "quit"), { mistake, skip: /^LEFT r ended$/ });
@@ -1569,7 +1607,7 @@ task(6, {
   const chat = await Chat.start(context, { lingerMs: LONG_MS });
   const late = await chat.joined("late");
   const a = await chat.joined("a");
-  await chat.room([late, 2.5 * SAID_BYTES]);
+  await chat.room([late, Math.floor(2.5 * SAID_BYTES)]);
   const count = await speak([a], { done: upTo(5), mistake: "slow-reader-blocks" });
   a.close();
   await context.learner.rest();
@@ -1688,8 +1726,10 @@ task(6, {
   ko: "잘못된 줄에는 ERROR가 오고 클라이언트는 남습니다",
 }, async (context) => {
   const chat = await Chat.start(context);
-  const mistake = (line?: string) =>
-    line === undefined || line.startsWith("BYE ") ? "bad-line-ends-client" : undefined;
+  const mistake = (line?: string) => {
+    if (coded("BYE", "too-long").test(line ?? "")) return "limit-per-read";
+    return line === undefined || line.startsWith("BYE ") ? "bad-line-ends-client" : undefined;
+  };
   const b = await chat.joined("b");
   const a = await chat.joined("a");
   await b.expect("JOINED r a");
@@ -1718,7 +1758,7 @@ task(6, {
   await a.expect("LEFT r b");
 }, {
   ...running,
-  catches: ["bad-line-ends-client", "line-unbounded"],
+  catches: ["bad-line-ends-client", "line-unbounded", "limit-per-read"],
   unhandled: "bad-line-ends-client",
 });
 
@@ -1887,21 +1927,27 @@ task(6, {
   const same = given.every((sample, i) =>
     sample.length === own[i]!.length && sample.every((ms, j) => isNear(ms, own[i]![j]!))
   );
-  const show = (samples: number[][]) =>
-    samples.map((sample) => sample.map((ms) => `${Math.round(ms)} ms`).join(", ") || "-").join(
-      "; ",
+  const show = (samples: number[][]): Text => {
+    const [here, gone] = samples.map((sample) =>
+      sample.map((ms) => `${Math.round(ms)} ms`).join(", ") || "-"
     );
+    return {
+      en: `${here} for a client that is there, ${gone} for one that has quit`,
+      ko: `있는 클라이언트에게 ${here}, 나간 클라이언트에게 ${gone}`,
+    };
+  };
+  const expected = show(given);
+  const received = show(own);
   expectThat(
     same,
     {
-      en: `timers as with { idleMs: 60000, lingerMs: 1000 }, for one who is there; who has quit: ${
-        show(given)
-      }`,
-      ko: `있는 쪽; 나간 쪽의 타이머가 { idleMs: 60000, lingerMs: 1000 }을 줄 때와 같음: ${
-        show(given)
-      }`,
+      en: `the same timers as with { idleMs: 60000, lingerMs: 1000 }: ${expected.en}`,
+      ko: `{ idleMs: 60000, lingerMs: 1000 }을 줄 때와 같은 타이머: ${expected.ko}`,
     },
-    { en: `without options: ${show(own)}`, ko: `옵션 없이: ${show(own)}` },
+    {
+      en: `without options: ${received.en}`,
+      ko: `옵션 없이: ${received.ko}`,
+    },
     "defaults-differ",
   );
 }, { ...running, catches: ["defaults-differ"] });

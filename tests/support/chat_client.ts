@@ -10,7 +10,7 @@ import { bytes } from "./bytes.ts";
 import { fail } from "./failure.ts";
 import type { Endpoint } from "./learner.ts";
 import type { TestContext } from "./run.ts";
-import { showAddr, showBytes } from "./transcript.ts";
+import { showAddr, showLater } from "./transcript.ts";
 
 /** The mistake that a line shows; undefined stands for a line that never comes. */
 export type MistakeOf = string | ((received: string | undefined) => string | undefined);
@@ -22,6 +22,8 @@ export interface Waiting {
   skip?: RegExp;
 }
 
+/** So much is read at a time: little at first, since most clients get little, and more where reads fill it. */
+const FIRST_CHUNK_BYTES = 2 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 const SHOWN_CHARS = 60;
 const LF = 10;
@@ -73,7 +75,7 @@ export class ChatClient {
 
   /** Sends bytes, all of them. */
   async send(data: Uint8Array): Promise<void> {
-    this.#context.peers.note("send", `${this.label}: ${showBytes(data)}`);
+    this.#note("send", data);
     for (let done = 0; done < data.length;) done += await this.#conn.write(data.subarray(done));
   }
 
@@ -90,13 +92,18 @@ export class ChatClient {
       return null;
     }
     const line = this.#rest.subarray(0, end < 0 ? undefined : end);
-    this.#context.peers.note("receive", `${this.label}: ${showBytes(line)}`);
+    this.#note("receive", line);
     this.#rest = end < 0 ? new Uint8Array(0) : this.#rest.subarray(end + 1);
     return new TextDecoder("utf-8", { ignoreBOM: true }).decode(line);
   }
 
+  #note(event: string, data: Uint8Array): void {
+    const shown = showLater(data);
+    this.#context.peers.note(event, () => `${this.label}: ${shown()}`);
+  }
+
   async #read(): Promise<boolean> {
-    if (this.#chunk.length === 0) this.#chunk = new Uint8Array(CHUNK_BYTES);
+    if (this.#chunk.length === 0) this.#chunk = new Uint8Array(FIRST_CHUNK_BYTES);
     // Whether a reset or an end of file comes is for the kernel to say: both are the end of what was said.
     const size = await this.#conn.read(this.#chunk).catch(() => null);
     if (size === null) return false;
@@ -104,6 +111,9 @@ export class ChatClient {
     rest.set(this.#rest);
     rest.set(this.#chunk.subarray(0, size), this.#rest.length);
     this.#rest = rest;
+    if (size === this.#chunk.length && size < CHUNK_BYTES) {
+      this.#chunk = new Uint8Array(Math.min(4 * size, CHUNK_BYTES));
+    }
     return true;
   }
 

@@ -225,7 +225,7 @@ export class Peers {
   }
 
   /** Notes in the story what a test does by itself. */
-  note(event: string, detail = ""): void {
+  note(event: string, detail: string | (() => string) = ""): void {
     this.#transcript.peer(event, detail);
   }
 
