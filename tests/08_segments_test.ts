@@ -207,6 +207,41 @@ function callEach(
   return learner.callEach(name, calls, { ...(fields && { fields }), ...how });
 }
 
+/**
+ * Calls a function with every one of many inputs. `know` works out what there is to know of an input, `judge` fails
+ * where the outcome does not fit that.
+ */
+async function sweep<T>(
+  learner: Learner,
+  { name, calls, know, judge }: {
+    name: string;
+    calls: unknown[][];
+    know: (i: number) => T;
+    judge: (outcome: Outcome, known: T, i: number) => void;
+  },
+): Promise<void> {
+  const running = callEach(learner, name, calls, { brief: "SegmentError" });
+  running.catch(() => {});
+  const known: T[] = [];
+  for (let i = 0; i < calls.length; i++) {
+    // The learner's process works at the same time, and what it says is taken now and then.
+    if (i % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve));
+    known.push(know(i));
+  }
+  const outcomes = await running;
+  for (const [i, outcome] of outcomes.entries()) {
+    try {
+      judge(outcome, known[i]!, i);
+    } catch (failure) {
+      // An error is told without its place: it is asked for once more.
+      if (outcome.error) judge((await callEach(learner, name, [calls[i]!]))[0]!, known[i]!, i);
+      throw failure;
+    }
+  }
+}
+
+const AT_ONCE = 100;
+
 /** Fails if a call has changed what it was given, or what an earlier one had returned. All of them were watched. */
 function expectKept(name: string, outcomes: Outcome[]): void {
   expectThat(
@@ -296,6 +331,16 @@ function asRecord(value: unknown, what: Text): Record<string, unknown> {
     !(value instanceof Uint8Array) && !(value instanceof Unshown);
   if (!isRecord) fail({ expected: what, received: showValue(value) });
   return value as Record<string, unknown>;
+}
+
+/** Fails unless it is an array of bytes. */
+function expectArray(value: unknown, expected: Text): asserts value is Bytes {
+  if (!(value instanceof Uint8Array)) fail({ expected, received: showValue(value) });
+}
+
+/** Fails unless it is a list. */
+function expectList(value: unknown, expected: Text): asserts value is unknown[] {
+  if (!Array.isArray(value)) fail({ expected, received: showValue(value) });
 }
 
 type Field =
@@ -472,9 +517,11 @@ task(1, {
   en: "internetChecksum() stays exact over 64 KiB and more",
   ko: "internetChecksum()은 64 KiB가 넘어도 정확합니다",
 }, async ({ learner, random }) => {
-  const patterns = [65_536, 65_537, 300_001]
+  const patterns = [65_536, 65_537]
     .map((length) => new Pattern(random.integer(1, 1_000_000), length));
-  const full = new Uint8Array(400_000).fill(0xff);
+  // Their sum is over 2^32.
+  const full = new Uint8Array(140_000).fill(0xff);
+  full.set(random.bytes(60), random.integer(0, 10_000) * 2);
   await expectChecksums(
     learner,
     // The short one tells who loses a carry anyway from who loses it beyond 32 bits.
@@ -531,11 +578,11 @@ async function expectSegments(
       ...input(parts.payload, { en: "Payload", ko: "페이로드" }),
     ];
     const value = returned(outcomes[i]!, { what: ENCODE, notes });
-    expectThat(value instanceof Uint8Array, {
+    expectArray(value, {
       en: "encodeUdp() returns a Uint8Array",
       ko: "encodeUdp()가 Uint8Array를 반환함",
-    }, showValue(value));
-    expectSegment(value as Bytes, parts, { notes, known, mistake });
+    });
+    expectSegment(value, parts, { notes, known, mistake });
   });
   expectKept("encodeUdp", outcomes);
 }
@@ -647,8 +694,8 @@ task(2, {
     const [one, mistake] of [[plain!, undefined], [outcome!, "subarray-offset-ignored"]] as const
   ) {
     const value = returned(one, { what: ENCODE, notes, mistake });
-    expectThat(value instanceof Uint8Array, ENCODE, showValue(value));
-    expectSegment(value as Bytes, parts, { notes, mistake });
+    expectArray(value, ENCODE);
+    expectSegment(value, parts, { notes, mistake });
   }
   expectKept("encodeUdp", [plain!, outcome!]);
 }, { catches: ["subarray-offset-ignored"] });
@@ -668,9 +715,9 @@ task(2, {
   const value = returned(longest!, {
     what: { en: "a segment of 65,535 bytes", ko: "65,535바이트의 세그먼트" },
   });
-  expectThat(value instanceof Uint8Array, ENCODE, showValue(value));
+  expectArray(value, ENCODE);
   const { payload } = calls[0]![0] as { payload: Pattern };
-  expectSegment(value as Bytes, { ...parts, payload: payload.bytes }, { notes: [] });
+  expectSegment(value, { ...parts, payload: payload.bytes }, { notes: [] });
   for (const outcome of longer) {
     expectArgumentsRefused(outcome, {
       what: {
@@ -954,23 +1001,28 @@ task(3, {
     ...Array.from(none, (_, length) => none.slice(0, length)),
     ...Array.from(whole, (_, length) => whole.slice(0, length)),
     ...Array.from({ length: 8 }, (_, length) => udpSegment({ ...parts, length })),
-  ].map((bytes) => ({ bytes, ends: parts }));
-  const outcomes = await decodeEach(learner, reads);
-  reads.forEach(({ bytes }, i) => {
-    const length = bytes.length < 6 ? undefined : wordAt(bytes, 4);
-    expectRefused(outcomes[i]!, {
-      what: bytes.length < 8
-        ? {
-          en: `${bytes.length} bytes are no header`,
-          ko: `${bytes.length}바이트는 헤더가 될 수 없음`,
-        }
-        : {
-          en: `the length field says ${length}, there are ${bytes.length} bytes`,
-          ko: `길이 필드는 ${length}, 실제로는 ${bytes.length}바이트`,
-        },
-      notes: input(bytes),
-      mistake: bytes.length < 8 ? "no-bounds-check" : "length-trusted",
-    });
+  ];
+  await sweep(learner, {
+    name: "decodeUdp",
+    calls: reads.map((bytes) => [bytes, addressesOf(parts)]),
+    know: (i) => reads[i]!,
+    judge: (outcome, bytes) => {
+      if (isRefused(outcome)) return;
+      const length = bytes.length < 6 ? undefined : wordAt(bytes, 4);
+      expectRefused(outcome, {
+        what: bytes.length < 8
+          ? {
+            en: `${bytes.length} bytes are no header`,
+            ko: `${bytes.length}바이트는 헤더가 될 수 없음`,
+          }
+          : {
+            en: `the length field says ${length}, there are ${bytes.length} bytes`,
+            ko: `길이 필드는 ${length}, 실제로는 ${bytes.length}바이트`,
+          },
+        notes: input(bytes),
+        mistake: bytes.length < 8 ? "no-bounds-check" : "length-trusted",
+      });
+    },
   });
 }, { catches: ["length-trusted", "no-bounds-check"] });
 
@@ -1017,15 +1069,17 @@ task(3, {
       ends: parts,
     }));
   });
-  const outcomes = await decodeEach(learner, reads);
   const what = { en: "one bit was turned over", ko: "비트 하나가 뒤집힘" };
-  reads.forEach(({ bytes, ends }, i) => {
-    const right = readUdp(bytes, ends);
-    if (isRefused(outcomes[i]!) && !right) return;
-    const notes = input(bytes);
-    if (!right) return expectRefused(outcomes[i]!, { what, notes, mistake: "checksum-unverified" });
-    const value = returned(outcomes[i]!, { what, notes });
-    expectFields(value, { ...right }, { what, notes });
+  await sweep(learner, {
+    name: "decodeUdp",
+    calls: reads.map(({ bytes, ends }) => [bytes, addressesOf(ends)]),
+    know: (i) => readUdp(reads[i]!.bytes, reads[i]!.ends),
+    judge: (outcome, right, i) => {
+      if (isRefused(outcome) && !right) return;
+      const notes = input(reads[i]!.bytes);
+      if (!right) return expectRefused(outcome, { what, notes, mistake: "checksum-unverified" });
+      expectFields(returned(outcome, { what, notes }), { ...right }, { what, notes });
+    },
   });
 }, { catches: ["checksum-unverified", "no-bounds-check"] });
 
@@ -1506,8 +1560,8 @@ async function expectFrames(learner: Learner, all: Sent[]): Promise<void> {
       ko: `${sent.destination} 앞으로 가는 ${sent.payload.length}바이트 데이터그램의 프레임`,
     };
     const value = returned(outcomes[i]!, { what });
-    expectThat(value instanceof Uint8Array, what, showValue(value));
-    expectFrame(value as Bytes, sent, { what, known });
+    expectArray(value, what);
+    expectFrame(value, sent, { what, known });
   });
   expectKept("encapsulate", outcomes);
 }
@@ -1991,9 +2045,9 @@ task(5, {
   ko: "decapsulate()는 모든 잘린 프레임과 비트 하나가 뒤집힌 프레임을 바르게 판단합니다",
 }, async ({ learner, random }) => {
   const whole = [
-    frameOf(sentOf(random, ends4(random), 7)),
-    frameOf(sentOf(random, ends6(random), 6), { tag: 9 }),
-    frameOf(sentOf(random, ends4(random), 3), { ip: { options: [1, 1, 1, 0] }, padTo: 0 }),
+    frameOf(sentOf(random, ends4(random), 2), { padTo: 46 }),
+    frameOf(sentOf(random, ends6(random), 2), { tag: 9 }),
+    frameOf(sentOf(random, ends4(random), 1), { ip: { options: [1, 1, 1, 0] }, padTo: 0 }),
   ];
   const frames = whole.flatMap((frame, which) => [
     ...Array.from(frame, (_, length) => frame.slice(0, length)),
@@ -2001,17 +2055,20 @@ task(5, {
       ? []
       : Array.from({ length: frame.length * 8 }, (_, bit) => flipped(frame, bit))),
   ]);
-  const outcomes = await callEach(learner, "decapsulate", frames.map((frame) => [frame]));
   const what = {
     en: "a frame that was cut or has one bit turned over",
     ko: "잘렸거나 비트 하나가 뒤집힌 프레임",
   };
-  frames.forEach((frame, i) => {
-    const right: FrameRead | undefined = readFrame(frame);
-    if (isRefused(outcomes[i]!) && !right) return;
-    const notes = input(frame);
-    if (!right) return expectRefused(outcomes[i]!, { what, notes, mistake: undefined });
-    expectFields(returned(outcomes[i]!, { what, notes }), { ...right }, { what, notes });
+  await sweep(learner, {
+    name: "decapsulate",
+    calls: frames.map((frame) => [frame]),
+    know: (i) => readFrame(frames[i]!),
+    judge: (outcome, right: FrameRead | undefined, i) => {
+      if (isRefused(outcome) && !right) return;
+      const notes = input(frames[i]!);
+      if (!right) return expectRefused(outcome, { what, notes, mistake: undefined });
+      expectFields(returned(outcome, { what, notes }), { ...right }, { what, notes });
+    },
   });
 }, { catches: ["no-bounds-check"] });
 
@@ -2166,6 +2223,18 @@ async function expectCaptures(
   const outcomes = await callEach(learner, "readCapture", files.map(({ file }) => [as(file)]), {
     watch: true,
   });
+  await judgeCaptures(learner, { files, outcomes, mistake });
+  expectKept("readCapture", outcomes);
+}
+
+async function judgeCaptures(
+  learner: Learner,
+  { files, outcomes, mistake }: {
+    files: Capture[];
+    outcomes: Outcome[];
+    mistake: string | undefined;
+  },
+): Promise<void> {
   for (const [i, { name, file, segments }] of files.entries()) {
     const what = { en: `the segments of ${name}`, ko: `${name}의 세그먼트` };
     const notes = file.length <= MOST_SHOWN * 4 ? input(file) : [];
@@ -2174,13 +2243,12 @@ async function expectCaptures(
       notes,
       mistake: mistakeOfRefusal(segments, mistake),
     });
-    expectThat(Array.isArray(value), what, showValue(value));
-    const got = (value as unknown[]).map((one) => asRecord(one, what));
+    expectList(value, what);
+    const got = value.map((one) => asRecord(one, what));
     const known = await mistakeOfVerdicts(learner, segments, got) ??
       mistakeOfCapture(segments, got, mistake);
     expectCaptured(got, segments, { what, notes, mistake: known });
   }
-  expectKept("readCapture", outcomes);
 }
 
 /** A capture that is refused as a whole. */
@@ -2194,6 +2262,10 @@ function expectCaptured(
   { what, notes = [], mistake }: Expected & { mistake?: string | undefined },
 ): void {
   segments.forEach(({ timeMs, orChecksum, ...segment }, i) => {
+    const known = got[i];
+    if (known && !differing(known, segment, orChecksum) && timeIsClose(known.timeMs, timeMs)) {
+      return;
+    }
     const fields = {
       protocol: segment.protocol,
       source: segment.source,
@@ -2229,22 +2301,25 @@ function expectCaptured(
         checksum: mistake && OF_CHECKSUMS.has(mistake) ? mistake : undefined,
       },
     });
-    expectThat(
-      timeIsClose(is.timeMs, timeMs),
-      { en: `${nth.en}, timeMs: ${timeMs}`, ko: `${nth.ko}, timeMs: ${timeMs}` },
-      showValue(is.timeMs),
+    if (timeIsClose(is.timeMs, timeMs)) return;
+    fail({
+      expected: { en: `${nth.en}, timeMs: ${timeMs}`, ko: `${nth.ko}, timeMs: ${timeMs}` },
+      received: showValue(is.timeMs),
       mistake,
-    );
+    });
   });
-  expectThat(
-    got.length === segments.length,
-    { en: `${what.en}: ${segments.length} of them`, ko: `${what.ko}: ${segments.length}개` },
-    {
+  if (got.length === segments.length) return;
+  fail({
+    expected: {
+      en: `${what.en}: ${segments.length} of them`,
+      ko: `${what.ko}: ${segments.length}개`,
+    },
+    received: {
       en: `${got.length}, with ${segmentText(got.at(-1) ?? {})}`,
       ko: `${got.length}개, 마지막은 ${segmentText(got.at(-1) ?? {})}`,
     },
     mistake,
-  );
+  });
 }
 
 const capturesOf = (...names: string[]) => Promise.all(names.map(captureOf));
@@ -2410,7 +2485,7 @@ async function expectLoopback(learner: Learner, [four, six]: Capture[]): Promise
     : isOrder
     ? "endianness-assumed"
     : "link-type-assumed";
-  await expectCaptures(learner, variants.map(({ file }) => file), mistake);
+  await judgeCaptures(learner, { files: variants.map(({ file }) => file), outcomes, mistake });
 }
 
 task(6, {
@@ -2768,28 +2843,36 @@ task(6, {
 }, async ({ learner, random }) => {
   const ends = ends4(random);
   const whole = pcapFile([
-    recordOf(random, frameOf(sentOf(random, ends, 5), { padTo: 0 })),
-    recordOf(random, tcpFrame(random, ends, random.bytes(3), { options: [1, 1, 1, 0] })),
+    recordOf(random, frameOf(sentOf(random, ends, 1), { padTo: 0 })),
+    recordOf(random, tcpFrame(random, ends, random.bytes(1), { options: [1, 1, 1, 0] })),
   ], { snaplen: 96 });
   const files = [
     ...Array.from(whole, (_, length) => whole.slice(0, length)),
     ...Array.from({ length: whole.length * 8 }, (_, bit) => flipped(whole, bit)),
   ];
-  const outcomes = await callEach(learner, "readCapture", files.map((file) => [file]));
   const what = {
     en: "a file that was cut or has one bit turned over",
     ko: "잘렸거나 비트 하나가 뒤집힌 파일",
   };
-  files.forEach((file, i) => expectRight(outcomes[i]!, file, what));
+  await sweep(learner, {
+    name: "readCapture",
+    calls: files.map((file) => [file]),
+    know: (i) => readPcap(files[i]!),
+    judge: (outcome, read, i) =>
+      expectRight(outcome, read, { what, notes: () => input(files[i]!) }),
+  });
 }, { catches: ["no-bounds-check", "record-length-trusted"] });
 
 /** Fails unless this is what there is to say of a file that may be anything. */
-function expectRight(outcome: Outcome, file: Uint8Array, what: Text): void {
-  const read = readPcap(file);
+function expectRight(
+  outcome: Outcome,
+  read: ReturnType<typeof readPcap>,
+  { what, notes: noted }: { what: Text; notes: () => Text[] },
+): void {
   if (typeof read === "number") {
     if (isRefused(outcome)) return;
     const mistake = read > 0 ? "record-length-trusted" : undefined;
-    return expectRefused(outcome, { what, notes: input(file), mistake });
+    return expectRefused(outcome, { what, notes: noted(), mistake });
   }
   if (read.mayRefuse && isRefused(outcome)) return;
   const value = outcome.error ? undefined : outcome.value;
@@ -2807,7 +2890,7 @@ function expectRight(outcome: Outcome, file: Uint8Array, what: Text): void {
     if (isThere || !maySkip) expected.push(segment);
   }
   if (Array.isArray(value) && found === expected.length && found === got.length) return;
-  const notes = input(file);
-  expectThat(Array.isArray(returned(outcome, { what, notes })), what, showValue(value));
+  const notes = noted();
+  expectList(returned(outcome, { what, notes }), what);
   expectCaptured(got, expected, { what, notes });
 }

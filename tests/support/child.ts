@@ -152,6 +152,15 @@ function foldersOf(importMap: string): string[] {
   return [...new Set(files.map((url) => pathOf(new URL(".", url))))];
 }
 
+const whole = new TextDecoder();
+
+/** The text of a line that came in so many parts. */
+function textOf(parts: Uint8Array[]): string {
+  if (parts.length === 1) return whole.decode(parts[0]);
+  const decoder = new TextDecoder();
+  return parts.map((part) => decoder.decode(part, { stream: true })).join("");
+}
+
 /** A process of the learner's. */
 export class Child {
   readonly #process: Deno.ChildProcess;
@@ -346,7 +355,8 @@ export class Child {
             isRecord = piece[i] === mark[lineBytes + i];
           }
           if (isRecord && lineBytes + piece.length <= MAX_LINE_BYTES) {
-            line.push(piece.slice());
+            // A line that comes in parts outlives its chunk.
+            line.push(end < 0 ? piece.slice() : piece);
             lineBytes += piece.length;
           } else {
             isRecord = false;
@@ -374,16 +384,14 @@ export class Child {
   }
 
   #take(parts: Uint8Array[], skip: number): void {
-    this.#toldBytes += parts.reduce((sum, part) => sum + part.length, 0);
+    for (const { length } of parts) this.#toldBytes += length;
     if (this.#toldBytes > MAX_TOLD_BYTES) {
       this.flooded = true;
       return this.killNow();
     }
-    const decoder = new TextDecoder();
-    const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
     let reply: unknown;
     try {
-      reply = JSON.parse(text.slice(skip));
+      reply = JSON.parse(textOf(parts).slice(skip));
     } catch {
       // Not a reply.
     }

@@ -16,9 +16,20 @@ export interface Ends {
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** The bytes of an IP address in any valid text form, or nothing. */
+/** Addresses that were read already. */
+const known = new Map<string, Bytes | undefined>();
+/** The longest text of an address is "0000:0000:0000:0000:0000:ffff:255.255.255.255". */
+const MAX_ADDRESS = 45;
+
+/** The bytes of an IP address in any valid text form, or nothing. They are not to be changed. */
 export function ipBytes(text: unknown): Bytes | undefined {
   if (typeof text !== "string") return undefined;
+  if (text.length > MAX_ADDRESS) return undefined;
+  if (!known.has(text)) known.set(text, parsedIp(text));
+  return known.get(text);
+}
+
+function parsedIp(text: string): Bytes | undefined {
   if (/^(\d{1,3})(\.\d{1,3}){3}$/.test(text)) {
     const parts = text.split(".").map(Number);
     return parts.every((part) => part < 256) ? Uint8Array.from(parts) : undefined;
@@ -70,17 +81,16 @@ function u32(value: number, littleEndian = false): Bytes {
 
 const word = (bytes: Uint8Array, at: number) => bytes[at]! * 256 + bytes[at + 1]!;
 
-function words(bytes: Uint8Array): number[] {
-  const found: number[] = [];
-  for (let i = 0; i < bytes.length; i += 2) found.push(bytes[i]! * 256 + (bytes[i + 1] ?? 0));
-  return found;
+/** The sum of the words, with all its carries. It is exact up to 2^53. */
+function sumOf(bytes: Uint8Array): number {
+  let sum = 0;
+  for (let i = 0; i < bytes.length; i += 2) sum += bytes[i]! * 256 + (bytes[i + 1] ?? 0);
+  return sum;
 }
-
-const total = (numbers: number[]) => numbers.reduce((sum, one) => sum + one, 0);
 
 /** The Internet checksum. */
 export function checksum(bytes: Uint8Array): number {
-  const sum = total(words(bytes));
+  const sum = sumOf(bytes);
   return 65_535 - (sum > 0 && sum % 65_535 === 0 ? 65_535 : sum % 65_535);
 }
 
@@ -91,9 +101,9 @@ export const WRONG_CHECKSUMS: Record<string, (bytes: Uint8Array) => number> = {
     return (right & 0xff) * 256 + (right >> 8);
   },
   "complement-missing": (bytes) => 65_535 - checksum(bytes),
-  "carry-dropped": (bytes) => 65_535 - total(words(bytes)) % 65_536,
+  "carry-dropped": (bytes) => 65_535 - sumOf(bytes) % 65_536,
   "carry-folded-once": (bytes) => {
-    const sum = total(words(bytes));
+    const sum = sumOf(bytes);
     return 65_535 - (sum % 65_536 + Math.floor(sum / 65_536)) % 65_536;
   },
   "odd-byte-misplaced": (bytes) =>
