@@ -433,14 +433,17 @@ async function expectChecksums(
     inputs.map(({ bytes, arg }) => [arg ?? bytes]),
     { spoil: true },
   );
-  const known = Object.entries(WRONG_CHECKSUMS)
-    .find(([, wrong]) => inputs.every(({ bytes }, i) => outcomes[i]!.value === wrong(bytes)))?.[0]
-    .trim();
+  const right = inputs.map(({ bytes }) => checksum(bytes));
+  const known = () =>
+    Object.entries(WRONG_CHECKSUMS)
+      .find(([, wrong]) => inputs.every(({ bytes }, i) => outcomes[i]!.value === wrong(bytes)))?.[0]
+      .trim();
   inputs.forEach(({ bytes }, i) => {
+    if (outcomes[i]!.value === right[i] && !outcomes[i]!.isAsync) return;
     const facts = { what, notes: input(bytes) };
-    expectNumber(returned(outcomes[i]!, facts), checksum(bytes), {
+    expectNumber(returned(outcomes[i]!, facts), right[i]!, {
       ...facts,
-      mistake: known ?? mistake,
+      mistake: known() ?? mistake,
     });
   });
   expectKept("internetChecksum", outcomes);
@@ -517,15 +520,14 @@ task(1, {
   en: "internetChecksum() stays exact over 64 KiB and more",
   ko: "internetChecksum()은 64 KiB가 넘어도 정확합니다",
 }, async ({ learner, random }) => {
-  const patterns = [65_536, 65_537]
-    .map((length) => new Pattern(random.integer(1, 1_000_000), length));
+  const pattern = new Pattern(random.integer(1, 1_000_000), 65_537);
   // Their sum is over 2^32.
   const full = new Uint8Array(140_000).fill(0xff);
   full.set(random.bytes(60), random.integer(0, 10_000) * 2);
   await expectChecksums(
     learner,
     // The short one tells who loses a carry anyway from who loses it beyond 32 bits.
-    [...patterns.map((arg) => ({ bytes: arg.bytes, arg })), { bytes: full }, {
+    [{ bytes: pattern.bytes, arg: pattern }, { bytes: full }, {
       bytes: Uint8Array.fromHex("ffffffff0001"),
     }],
     {
@@ -599,6 +601,7 @@ function expectSegment(
   },
 ): void {
   const right = udpSegment(parts);
+  if (isSame(segment, right)) return;
   const at = (offset: number) =>
     segment.length >= offset + 2 ? segment[offset]! * 256 + segment[offset + 1]! : -1;
   const field = (offset: number, what: Text, mistake?: string) => {
@@ -834,6 +837,9 @@ async function mistakeOfReader(
   // Who takes them all does not look at checksums.
   return ids.length === 1 ? ids[0] : undefined;
 }
+
+const isSame = (a: Uint8Array, b: Uint8Array) =>
+  a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 const wordAt = (bytes: Uint8Array, at: number) => bytes[at]! * 256 + bytes[at + 1]!;
 
@@ -1573,6 +1579,7 @@ function expectFrame(
   { what, known }: { what: Text; known: string | undefined },
 ): void {
   const right = frameOf(sent);
+  if (isSame(frame, right)) return;
   const notes = input(frame, { en: "The frame", ko: "받은 프레임" });
   const isV4 = ipBytes(sent.source)!.length === 4;
   const at = (from: number, to: number, mistake?: string) => {
@@ -1780,8 +1787,9 @@ task(5, {
     udp_options: "header-length-fixed",
     vlan: "vlan-tag-not-skipped",
   };
-  for (const [name, mistake] of Object.entries(files)) {
-    const records = pcapRecords((await captureOf(name)).file);
+  const captures = await capturesOf(...Object.keys(files));
+  for (const [i, [name, mistake]] of Object.entries(files).entries()) {
+    const records = pcapRecords(captures[i]!.file);
     const what = { en: `the frames of ${name}.pcap`, ko: `${name}.pcap의 프레임` };
     await expectPackets(learner, records.map(({ bytes }) => ({ frame: bytes, what, mistake })));
   }
@@ -2083,7 +2091,16 @@ interface Capture {
 
 const captures = new URL("captures/08_segments/", import.meta.url);
 
-async function captureOf(name: string): Promise<Capture> {
+/** A capture and what tshark finds in it. Every file is read once. */
+function captureOf(name: string): Promise<Capture> {
+  let capture = read.get(name);
+  if (!capture) read.set(name, capture = readCaptureOf(name));
+  return capture;
+}
+
+const read = new Map<string, Promise<Capture>>();
+
+async function readCaptureOf(name: string): Promise<Capture> {
   const [file, found] = await Promise.all([
     Deno.readFile(new URL(`${name}.pcap`, captures)),
     Deno.readTextFile(new URL(`${name}.tshark.json`, captures)),

@@ -90,8 +90,17 @@ function sumOf(bytes: Uint8Array): number {
 
 /** The Internet checksum. */
 export function checksum(bytes: Uint8Array): number {
-  const sum = sumOf(bytes);
+  return complementOf(sumOf(bytes));
+}
+
+function complementOf(sum: number): number {
   return 65_535 - (sum > 0 && sum % 65_535 === 0 ? 65_535 : sum % 65_535);
+}
+
+/** Whether the checksum of a segment fits. Its pseudo-header is a sum like any other, in whichever layout. */
+function fits(ends: Ends, protocol: number, segment: Uint8Array): boolean {
+  const addresses = sumOf(ipBytes(ends.source)!) + sumOf(ipBytes(ends.destination)!);
+  return complementOf(addresses + protocol + segment.length + sumOf(segment)) === 0;
 }
 
 /** Checksums as they come out by mistake, under the mistake's name. */
@@ -268,7 +277,7 @@ export function readUdp(bytes: Uint8Array, ends: Ends): UdpRead | undefined {
   const segment = bytes.slice(0, length);
   const isNone = word(segment, 6) === 0;
   if (isNone && ends.source.includes(":")) return undefined;
-  if (!isNone && checksum(join(pseudoHeader(ends, 17, length), segment)) !== 0) return undefined;
+  if (!isNone && !fits(ends, 17, segment)) return undefined;
   return {
     sourcePort: word(segment, 0),
     destinationPort: word(segment, 2),
@@ -456,9 +465,8 @@ function readRecord(
   const isWhole = !packet.isCut && end <= content.length && begin <= content.length;
   if (begin < (isUdp ? 8 : 20) || end < begin && isUdp || (!isWhole && !isCut)) return broken;
   const segment = content.slice(0, end);
-  const pseudo = pseudoHeader(packet, packet.protocol, segment.length);
   const isNone = isUdp && word(segment, 6) === 0;
-  const judged = isNone ? "none" : checksum(join(pseudo, segment)) === 0 ? "good" : "bad";
+  const judged = isNone ? "none" : fits(packet, packet.protocol, segment) ? "good" : "bad";
   // Of a record that was cut and holds all of the segment the checksum can be judged, though it need not be.
   const also = isCut && isWhole
     ? judged
