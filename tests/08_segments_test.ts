@@ -913,7 +913,8 @@ task(3, {
     const other = wordAt(right, 6) ^ 1 << random.integer(0, 15) || 0x1234;
     const elsewhere = parts.source.includes(":") ? ends6(random) : ends4(random);
     // What the kernel leaves to the network card: the sum of the pseudo-header.
-    const unfinished = 65_535 - checksum(pseudoHeader(parts, 17, right.length));
+    const sum = 65_535 - checksum(pseudoHeader(parts, 17, right.length));
+    const unfinished = sum === 0 || sum === wordAt(right, 6) ? other : sum;
     return [
       { bytes: changed, ends: parts },
       { bytes: udpSegment({ ...parts, checksum: other }), ends: parts },
@@ -2495,7 +2496,8 @@ async function expectLoopback(learner: Learner, [four, six]: Capture[]): Promise
   });
   const of = <T>(get: (one: typeof variants[number]) => T) => new Set(fails.map(get));
   // Who reads one number of IPv6 in every file knows what there is to know of files, and not the other numbers.
-  const isFamily = of(({ family }) => family).size < 4 && !of(({ family }) => family).has(2);
+  const families = of(({ family }) => family);
+  const isFamily = families.size > 0 && families.size < 4 && !families.has(2);
   const isOrder = of(({ littleEndian }) => littleEndian).size === 1;
   const mistake = isFamily
     ? "family-number-assumed"
