@@ -60,6 +60,8 @@ const collectGarbage = (globalThis as { gc?: () => void }).gc;
 const bytesClass = Uint8Array;
 /** What is written over bytes that are spoilt. */
 const SPOILT = 0x99;
+/** Longer outcomes are told each time, and not kept. */
+const MAX_SEEN_CHARS = 4_000;
 const promiseClass = Promise;
 /** Exports that are told, and how much of each name. */
 const MAX_EXPORTS = 500;
@@ -127,6 +129,7 @@ async function answerCall(id: number, run: () => unknown, held = false): Promise
 async function outcomeOf(
   run: () => unknown,
   told: (result: unknown) => WireValue,
+  brief?: string,
 ): Promise<WireOutcome & { async: boolean }> {
   let isAsync = false;
   try {
@@ -137,17 +140,19 @@ async function outcomeOf(
     }
     return { ok: true, value: told(result), async: isAsync };
   } catch (error) {
-    return { ok: false, error: encodeError(error), async: isAsync };
+    return { ok: false, error: encodeError(error, 0, brief), async: isAsync };
   }
 }
 
 /** Calls a function of the learner's again and again. Each outcome is told at once: the call that never ends is the next. */
 async function callEach(
-  { id, name, calls, spoil, watch, fields }: Order & { op: "callEach" },
+  { id, name, calls, spoil, watch, fields, brief }: Order & { op: "callEach" },
 ): Promise<void> {
   const run = exercise[name] as (...args: unknown[]) => unknown;
   const tell = (result: unknown) => fields ? encodeFields(result, fields) : encode(result);
   let last: { result: unknown; told: string } | undefined;
+  /** Outcomes as text, with the call that had them first. */
+  const seen = new Map<string, number>();
   for (let call = 0; call < calls.length; call++) {
     const args = calls[call]!.map(decode);
     const given = spoil ? bytesAmong(args).map((bytes) => ({ bytes, before: copyOf(bytes) })) : [];
@@ -162,7 +167,7 @@ async function callEach(
         fillBytes(new bytesClass(bufferOf(bytes)));
       }
       return tell(result);
-    });
+    }, brief);
     // What the caller still has: its arguments after an error, too, and what it was given the last time.
     if (!outcome.ok) changed = before !== "" && stringify(encode(args)) !== before;
     const overwrote = last !== undefined && textOf(tell, last.result) !== last.told;
@@ -173,7 +178,11 @@ async function callEach(
       ...(changed && { changed }),
       ...(overwrote && { overwrote }),
     };
-    say({ event: { at: 0, event: "outcome", order: id, call, outcome: told } });
+    const event = { at: 0, event: "outcome", order: id, call } as const;
+    const text = brief === undefined ? "" : stringify(told);
+    const same = text === "" ? undefined : seen.get(text);
+    if (text !== "" && same === undefined && text.length <= MAX_SEEN_CHARS) seen.set(text, call);
+    say({ event: same === undefined ? { ...event, outcome: told } : { ...event, same } });
   }
   reportReplaced();
   say({ id, ok: true, value: encode(undefined) });

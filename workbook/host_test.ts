@@ -387,6 +387,32 @@ Deno.test("callEach with fields: instances of classes are told by them, and a ge
   assert(told[3] instanceof Remote && told[3].className === "Map");
 });
 
+Deno.test("callEach with brief: errors of that class have no place, and what was told is not told again", async () => {
+  await using learner = await Learner.with(`
+    class Bad extends Error {}
+    export function judge(n: number): number[] {
+      if (n < 0) throw new Bad("under 0");
+      if (n > 9) throw new RangeError("over 9");
+      return [n % 2];
+    }`);
+  await learner.load();
+  const calls = [3, 5, 2, -1, -2, 10, 4].map((n) => [encodeArg(n)]);
+  await learner.child.order({ op: "callEach", name: "judge", calls, brief: "Bad" });
+  const told = learner.events.map(({ call, outcome, same }) => {
+    if (!outcome) return [call, "same", same];
+    return [call, outcome.ok ? decodeValue(outcome.value) : outcome.error.at !== undefined];
+  });
+  assertEquals(told, [
+    [0, [1]],
+    [1, "same", 0],
+    [2, [0]],
+    [3, false],
+    [4, "same", 3],
+    [5, true],
+    [6, "same", 2],
+  ]);
+});
+
 Deno.test("a killed process is gone when kill() has settled", async () => {
   await using learner = await Learner.with("export {};\n");
   const { pid } = learner.child;

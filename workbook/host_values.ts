@@ -31,6 +31,7 @@ const prototypeOf = Object.getPrototypeOf;
 const plainPrototype = Object.prototype;
 const inspect = Deno.inspect;
 const isFinite = Number.isFinite;
+const isSame = Object.is;
 const encodeBase64 = Function.prototype.call.bind(Uint8Array.prototype.toBase64) as (
   bytes: Uint8Array,
 ) => string;
@@ -141,14 +142,22 @@ function encodeUnsafe(value: unknown, depth: number): WireValue {
   }
   const prototype = prototypeOf(object);
   if (prototype === plainPrototype || prototype === null) {
-    const entries: [string, WireValue][] = [];
+    const entries: [string, WireValue | string | number][] = [];
     for (const [key, item] of entriesOf(object)) {
       if (entries.length >= MAX_ITEMS) break;
-      append(entries, [key, encode(item, depth + 1)]);
+      append(entries, [key, encodeEntry(item, depth + 1)]);
     }
     return { is: "record", entries };
   }
   return handleValue(object, "object");
+}
+
+/** What a record holds: most of it is told as it is. */
+function encodeEntry(value: unknown, depth: number): WireValue | string | number {
+  const isPlain = typeof value === "string"
+    ? value.length <= MAX_TEXT
+    : typeof value === "number" && isFinite(value) && !isSame(value, -0);
+  return isPlain ? value as string | number : encode(value, depth);
 }
 
 /**
@@ -160,7 +169,7 @@ function encodeFields(value: unknown, fields: string[]): WireValue {
   if (arrayIsArray(value)) {
     const items: WireValue[] = [];
     for (let i = 0; i < value.length && i < MAX_ITEMS; i++) {
-      items[i] = arrayIsArray(value[i]) ? encode(value[i], 1) : encodeFields(value[i], fields);
+      append(items, arrayIsArray(value[i]) ? encode(value[i], 1) : encodeFields(value[i], fields));
     }
     return { is: "array", items };
   }
@@ -169,11 +178,11 @@ function encodeFields(value: unknown, fields: string[]): WireValue {
   if (isPlain || isBytes(value) || factsOf(value) || value instanceof errorClass) {
     return encode(value);
   }
-  const entries: [string, WireValue][] = [];
+  const entries: [string, WireValue | string | number][] = [];
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i]!;
     if (field in value) {
-      entries[entries.length] = [field, encode((value as Record<string, unknown>)[field], 1)];
+      append(entries, [field, encodeEntry((value as Record<string, unknown>)[field], 1)]);
     }
   }
   return entries.length === 0 ? encode(value) : { is: "record", entries };
@@ -200,8 +209,8 @@ function handleValue(object: object, kind: HandleKind): WireValue & { is: "handl
   return { is: "handle", handle: hold(object), kind, className };
 }
 
-/** Describes something that was thrown, whatever it is. */
-function encodeError(error: unknown, depth = 0): WireError {
+/** Describes something that was thrown, whatever it is; an error of the class `brief` without its place. */
+function encodeError(error: unknown, depth = 0, brief?: string): WireError {
   if (!(error instanceof errorClass)) {
     return {
       name: "",
@@ -216,7 +225,8 @@ function encodeError(error: unknown, depth = 0): WireError {
     classes: classesOf(error),
   };
   innerErrors = depth === 0 ? 0 : innerErrors + 1;
-  const at = placeIn(safeText(() => error.stack ?? ""));
+  const isBrief = brief !== undefined && hasName(wire.classes, brief);
+  const at = isBrief ? undefined : placeIn(safeText(() => error.stack ?? ""));
   if (at) wire.at = cut(at, MAX_PLACE);
   const status = safely(() => (error as { status?: unknown }).status);
   if (typeof status === "number" && isFinite(status)) wire.status = status;
@@ -246,6 +256,11 @@ function classesOf(error: object): string[] {
     append(names, cut(safeText(() => p.constructor.name), MAX_NAME));
   }
   return names;
+}
+
+function hasName(names: string[], name: string): boolean {
+  for (let i = 0; i < names.length; i++) if (names[i] === name) return true;
+  return false;
 }
 
 /** The first place of a stack trace that lies in the learner's folder. */

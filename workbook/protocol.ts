@@ -38,7 +38,8 @@ export type WireValue =
   | { is: "symbol"; text: string }
   | { is: "bytes"; base64: string }
   | { is: "array"; items: WireValue[] }
-  | { is: "record"; entries: [string, WireValue][] }
+  /** Texts and ordinary numbers stand for themselves. */
+  | { is: "record"; entries: [string, WireValue | string | number][] }
   | { is: "error"; error: WireError }
   | {
     is: "handle";
@@ -122,7 +123,9 @@ export type Order =
    * ended. `spoil`: once a call has returned, the bytes among its arguments are overwritten, and only then its result is
    * told: a result that shares memory with them shows it. `watch`: tells whether a call changes anything that it was
    * given, and whether the next call changes what it returned. `fields`: objects among the results, or in lists that
-   * are results, are told by these fields, also those of classes.
+   * are results, are told by these fields, also those of classes. `brief`: errors of the class of that name are told
+   * without their place, which takes longer to find than everything else, and of an outcome that is the same as one
+   * before only that is told.
    */
   | {
     id: number;
@@ -132,6 +135,7 @@ export type Order =
     spoil?: boolean;
     watch?: boolean;
     fields?: string[];
+    brief?: string;
   }
   | { id: number; op: "construct"; name: string; args: WireArg[] }
   | { id: number; op: "method"; handle: string; name: string; args: WireArg[]; hold?: boolean }
@@ -252,6 +256,8 @@ export interface WireEvent {
   /** For `outcome`: which order's, of which call by its index in `call`, and what. */
   order?: number;
   outcome?: WireOutcome;
+  /** In place of an outcome: the index of the earlier call that ended in the same way. */
+  same?: number;
 }
 
 /** The answer to an order. */

@@ -179,6 +179,15 @@ function foldersOf(importMap: string): string[] {
   return [...new Set(files.map((url) => pathOf(new URL(".", url))))];
 }
 
+const whole = new TextDecoder();
+
+/** The text of a line that came in so many parts. */
+function textOf(parts: Uint8Array[]): string {
+  if (parts.length === 1) return whole.decode(parts[0]);
+  const decoder = new TextDecoder();
+  return parts.map((part) => decoder.decode(part, { stream: true })).join("");
+}
+
 /** A process of the learner's. */
 export class Child {
   readonly #process: Deno.ChildProcess;
@@ -376,7 +385,8 @@ export class Child {
             isRecord = piece[i] === mark[lineBytes + i];
           }
           if (isRecord && lineBytes + piece.length <= MAX_LINE_BYTES) {
-            line.push(piece.slice());
+            // A line that comes in parts outlives its chunk.
+            line.push(end < 0 ? piece.slice() : piece);
             lineBytes += piece.length;
           } else {
             isRecord = false;
@@ -404,14 +414,12 @@ export class Child {
   }
 
   #take(parts: Uint8Array[], skip: number): void {
-    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    const size = parts.reduce((sum, { length }) => sum + length, 0);
     this.#toldBytes += size;
     if (this.#toldBytes > MAX_TOLD_BYTES) return this.#flood();
-    const decoder = new TextDecoder();
-    const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
     let reply: unknown;
     try {
-      reply = JSON.parse(text.slice(skip));
+      reply = JSON.parse(textOf(parts).slice(skip));
     } catch {
       // Not a reply.
     }
