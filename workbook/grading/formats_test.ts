@@ -238,7 +238,7 @@ const OTHERS: Record<string, string> = {
     const failed = cases.filter(({ status }) => status === "FAIL").length;
     const errors = suites.reduce((sum, suite) => sum + suite.errors, 0);
     const found = [cases.length, failed - errors, errors, number("score"), number("max_score"),
-      cases.find(({ status }) => status === "FAIL")?.stack_trace];`,
+      failed > errors ? cases.find(({ status }) => status === "FAIL").stack_trace : null];`,
 };
 
 async function readByOther(parser: string, text: string): Promise<unknown[] | undefined> {
