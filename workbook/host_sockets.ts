@@ -492,10 +492,12 @@ function limited(buffer: unknown, bytes = Infinity): unknown {
 }
 
 function askedFor(options: unknown): NonNullable<WireEvent["asked"]> {
-  const { hostname, port, tcpBacklog } = (options ?? {}) as Record<string, unknown>;
+  const { hostname, port: given, tcpBacklog } = (options ?? {}) as Record<string, unknown>;
+  // Deno takes a port in digits, too.
+  const port = typeof given === "string" ? Number(given) : given;
   return {
     ...(typeof hostname === "string" && { hostname: cut(hostname) }),
-    ...(typeof port === "number" && { port }),
+    ...(isFinite(port) && { port: port as number }),
     ...(typeof tcpBacklog === "number" && { backlog: tcpBacklog }),
   };
 }

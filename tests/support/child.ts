@@ -105,12 +105,17 @@ export function exerciseCommand(
     "--unstable-net",
     ...packagesBy(importMap),
     `--allow-net=${LOOPBACK.join(",")}`,
-    `--allow-read=${readable.join(",")}`,
+    `--allow-read=${readable.filter(canBeNamed).join(",")}`,
     `--v8-flags=--max-old-space-size=${HEAP_MIB},--expose-gc`,
     path,
     ...(strangers && stdin === "piped" ? [STRANGERS] : []),
   ];
   return keptIn(args, exerciseDir, stdin);
+}
+
+/** Of a folder with a comma in its name the flag would make two others, which nobody wanted to be read. */
+function canBeNamed(folder: string): boolean {
+  return !folder.includes(",");
 }
 
 /** The command that lists the files which `path` leads to, in the folder of the exercise, without running it. */

@@ -435,7 +435,16 @@ export function endedEarly(
 }
 
 /** What a process that did not get on in time was doing; `state` is undefined if it did not even answer. */
-export function waitingFor(state: ChildState | undefined): Text[] {
+export function waitingFor(
+  state: ChildState | undefined,
+  { stopped = false }: { stopped?: boolean } = {},
+): Text[] {
+  if (!state && stopped) {
+    return [{
+      en: "the process has stopped itself by a signal, and does nothing",
+      ko: "프로세스가 시그널로 스스로를 정지시켜 아무것도 하지 않습니다",
+    }];
+  }
   if (!state) {
     return [{
       en: "the code runs without a pause: a loop without await lets nothing else happen",

@@ -31,6 +31,11 @@ export function isStopped(pid: number): boolean {
   return ["t", "T", ""].includes(statOf(pid).state);
 }
 
+/** Whether Linux says that process `pid` stands still after SIGSTOP; elsewhere nobody does. */
+export function isKnownToStop(pid: number): boolean {
+  return ["t", "T"].includes(statOf(pid).state);
+}
+
 /** Whether process `pid` waits for something to happen. */
 export function isAsleep(pid: number): boolean {
   return ["S", ""].includes(statOf(pid).state);

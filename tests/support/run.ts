@@ -8,7 +8,7 @@ import type { ChildState } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
 import { ChildEndedError, OrderError } from "./child.ts";
 import { file, type Loaded } from "./exercise.ts";
-import { internetSocketsOf, socketsOf } from "./kernel.ts";
+import { internetSocketsOf, isKnownToStop, socketsOf } from "./kernel.ts";
 import { startFairClock } from "./fair_clock.ts";
 import {
   callEnds,
@@ -330,7 +330,7 @@ export class Run {
     const step = this.#steps.at(-1);
     const seconds = timeMs / 1000;
     const received = step?.received?.();
-    const waits = waitingFor(state);
+    const waits = waitingFor(state, { stopped: isKnownToStop(this.#loaded.child.pid) });
     const failure = new TaskFailure({
       kind: this.loading ? "load" : "hang",
       expected: this.#expectation(),
