@@ -1166,18 +1166,25 @@ class Client {
   }
 
   /** The next response, to a request that is called so. */
-  answer(shown: string, awaited: Awaited = {}): Promise<HttpAnswer> {
+  async answer(shown: string, awaited: Awaited = {}): Promise<HttpAnswer> {
+    const { learner } = this.#context;
     const expected = t(
       `an answer to ${showValue(shown)}`,
       `${showValue(shown)} 요청에 대한 응답`,
     );
-    return this.#context.step(
+    const answer = await this.#context.step(
       expected,
       () => this.http.response({ noLength: "no-content-length", lfOnly: "lf-only", ...awaited }),
       awaited.mistake,
     ).catch((error) => {
-      throw rawOr(this.#context.learner, error);
+      throw rawOr(learner, error);
     });
+    // What the learner's process tells may come later than what it sends.
+    if (!learner.saw("accept")) await learner.state();
+    if (!learner.saw("accept")) {
+      throw outOfBounds({ name: networkModuleIn(file.source) ?? "another listener" });
+    }
+    return answer;
   }
 
   /** Waits for the end of the stream; what came before it. */
