@@ -177,7 +177,7 @@ task(1, {
 
 const RESET: Text = {
   en: "Deno.errors.ConnectionReset surfaces, since the server has reset the connection",
-  ko: "서버가 연결을 리셋(reset)했으므로 Deno.errors.ConnectionReset 오류가 전달됨",
+  ko: "서버가 연결을 재설정(reset)했으므로 Deno.errors.ConnectionReset 오류가 전달됨",
 };
 
 task(1, {
@@ -220,7 +220,7 @@ task(1, {
 
 task(1, {
   en: "requestReply() lets a reset through that comes while it sends",
-  ko: "requestReply()는 보내는 중에 온 리셋도 전달합니다",
+  ko: "requestReply()는 보내는 중에 온 재설정도 전달합니다",
 }, async ({ learner, peers, random, step }) => {
   const listener = await peers.listenToReset();
   const { hostname, port } = listener.addr;
@@ -381,7 +381,7 @@ task(2, {
 
 task(2, {
   en: "answerAfterEnd() does not answer a request that a reset has cut off",
-  ko: "answerAfterEnd()는 리셋으로 잘린 요청에는 응답하지 않습니다",
+  ko: "answerAfterEnd()는 재설정으로 잘린 요청에는 응답하지 않습니다",
 }, async (context) => {
   const { learner, step } = context;
   const { conn, peer } = await resetLink(context);
@@ -394,7 +394,7 @@ task(2, {
   await peer.reset();
   const expected: Text = {
     en: "a request that ends in a reset is not answered",
-    ko: "리셋으로 끝난 요청에는 응답하지 않음",
+    ko: "재설정으로 끝난 요청에는 응답하지 않음",
   };
   const called = await step(
     expected,
@@ -1325,7 +1325,7 @@ task(4, {
 for (const gone of ["a", "b"] as const) {
   task(4, {
     en: `relay() closes both when ${gone} is reset`,
-    ko: `relay()는 ${gone} 쪽이 리셋되면 둘 다 닫습니다`,
+    ko: `relay()는 ${gone} 쪽이 재설정되면 둘 다 닫습니다`,
   }, async (context) => {
     const { learner, step } = context;
     const mistake = "reset-leaves-other";
@@ -1334,20 +1334,20 @@ for (const gone of ["a", "b"] as const) {
     const ended = learner.ends("relay", [a.conn, b.conn]);
     await lost.peer.send(bytes("last words"));
     await step(
-      { en: "what came before the reset is carried on", ko: "리셋 전에 온 것은 전달됨" },
+      { en: "what came before the reset is carried on", ko: "재설정 전에 온 것은 전달됨" },
       () => left.peer.expect(bytes("last words"), "one-direction-first"),
       "one-direction-first",
     );
     await lost.peer.reset();
     await step(
-      { en: `relay() ends when ${gone} is reset`, ko: `${gone} 쪽이 리셋되면 relay()가 끝남` },
+      { en: `relay() ends when ${gone} is reset`, ko: `${gone} 쪽이 재설정되면 relay()가 끝남` },
       () => ended,
       mistake,
     );
     for (const { conn } of [lost, left]) {
       await expectClosed(learner, conn, mistake, {
         en: `both connections are closed when ${gone} was reset`,
-        ko: `${gone} 쪽이 리셋되면 두 연결이 모두 닫힘`,
+        ko: `${gone} 쪽이 재설정되면 두 연결이 모두 닫힘`,
       });
     }
   }, { catches: ["reset-leaves-other"], unhandled: "reset-leaves-other" });
@@ -1539,7 +1539,7 @@ task(5, {
 
 task(5, {
   en: "sendUntilGone() ends when the peer resets in the middle of a chunk",
-  ko: "sendUntilGone()은 조각을 쓰는 중에 상대가 리셋하면 끝납니다",
+  ko: "sendUntilGone()은 조각을 쓰는 중에 상대가 재설정하면 끝납니다",
 }, async (context) => {
   const { learner, random } = context;
   const { conn, peer } = await resetLink(context);
@@ -1555,7 +1555,7 @@ task(5, {
 
 task(5, {
   en: "sendUntilGone() ends when the peer had reset before",
-  ko: "sendUntilGone()은 상대가 먼저 리셋했으면 곧바로 끝납니다",
+  ko: "sendUntilGone()은 상대가 먼저 재설정했으면 곧바로 끝납니다",
 }, async (context) => {
   const { learner } = context;
   const { conn, peer } = await resetLink(context);
@@ -1688,7 +1688,7 @@ async function expectAnswer(
 async function expectLetGo({ program }: Started, peer: PeerConn): Promise<void> {
   const what: Text = {
     en: "after the signal an idle client sees the end of file",
-    ko: "시그널 뒤에 쉬고 있던 클라이언트가 파일 끝을 봄",
+    ko: "신호 뒤에 쉬고 있던 클라이언트가 파일 끝을 봄",
   };
   await program.during(peer.expectEnd(what), { expected: what, mistake: "never-exits" });
 }
@@ -1809,7 +1809,7 @@ if (hasSignals) {
 
   task(6, {
     en: "main() ends at once, with status 130, on a second signal",
-    ko: "main()은 두 번째 시그널에 곧바로 종료 상태 130으로 끝납니다",
+    ko: "main()은 두 번째 신호에 곧바로 종료 상태 130으로 끝납니다",
   }, async (context) => {
     const { started, idle } = await withReplyInFlight(context);
     const { program } = started;
@@ -1820,7 +1820,7 @@ if (hasSignals) {
     program.signal("SIGTERM");
     const expected: Text = {
       en: "the program ends at once, with status 130, on a second signal",
-      ko: "두 번째 시그널에 프로그램이 곧바로 종료 상태 130으로 끝남",
+      ko: "두 번째 신호에 프로그램이 곧바로 종료 상태 130으로 끝남",
     };
     const end = await program.exit({ expected, mistake: "second-signal-ignored" });
     expectStatus(end, 130, {

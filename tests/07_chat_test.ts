@@ -787,7 +787,7 @@ task(4, {
 
 task(4, {
   en: "a reset is a LEFT like any other",
-  ko: "리셋(reset)도 여느 떠남과 같이 LEFT가 됩니다",
+  ko: "재설정(reset)도 여느 떠남과 같이 LEFT가 됩니다",
 }, async (context) => {
   const { peers } = context;
   const chat = await Chat.start(context);

@@ -30,7 +30,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
 
 /** Runs the command that `args` begin with. Returns 0, 1 (something did not pass) or 2 (the command is at fault). */
 export async function runCommand(args: string[]): Promise<number> {
-  const [name = "", ...rest] = args;
+  const [name = "", ...given] = args;
+  const rest = withoutSeparator(name, given);
   const root = rootFolder();
   try {
     const load = COMMANDS[name];
@@ -60,6 +61,13 @@ export async function runCommand(args: string[]): Promise<number> {
     }
     return 2;
   }
+}
+
+/** Without the `--` between a task and its arguments: some write it, and `deno task` passes it on. */
+function withoutSeparator(name: string, args: string[]): string[] {
+  // The tasks lesson1, lesson2, … bring the lesson's number themselves.
+  const at = name === "lesson" ? 1 : 0;
+  return args[at] === "--" ? args.toSpliced(at, 1) : args;
 }
 
 /** The language for a sentence about the arguments themselves, which may be wrong. */

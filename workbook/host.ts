@@ -10,13 +10,23 @@
 
 import type { Order, Reply, WireOutcome, WireValue } from "./protocol.ts";
 import { OUTPUT_LOST, RECORD_MARK, STRANGERS } from "./protocol.ts";
-import { bytesOf, isBytes } from "./host_bytes.ts";
+import { bufferOf, bytesOf, isBytes, lengthOf } from "./host_bytes.ts";
+import { append, privateBytes } from "./host_lists.ts";
 import { closeBackDoors, pinBuiltIns } from "./host_pins.ts";
 import { seal } from "./host_seal.ts";
 import { socketTools } from "./host_sockets.ts";
 import { cut, valueTools } from "./host_values.ts";
 
-const { decode, encode, encodeError, handleValue, hold, holding, setHome } = valueTools();
+const {
+  decode,
+  encode,
+  encodeError,
+  encodeFields,
+  handleValue,
+  hold,
+  holding,
+  setHome,
+} = valueTools();
 const {
   acceptQuietly,
   adopt,
@@ -44,16 +54,14 @@ const toBytes = encoder.encode.bind(encoder);
 const decoder = new TextDecoder();
 const toText = decoder.decode.bind(decoder);
 const exit = Deno.exit;
-const joinText = Function.prototype.call.bind(Array.prototype.join) as (
-  parts: string[],
-  between: string,
-) => string;
 const memoryUsage = Deno.memoryUsage;
 const collectGarbage = (globalThis as { gc?: () => void }).gc;
 (globalThis as { gc?: undefined }).gc = undefined;
 const bytesClass = Uint8Array;
 /** What is written over bytes that are spoilt. */
 const SPOILT = 0x99;
+/** Longer outcomes are told each time, and not kept. */
+const MAX_SEEN_CHARS = 4_000;
 const promiseClass = Promise;
 /** Exports that are told, and how much of each name. */
 const MAX_EXPORTS = 500;
@@ -71,9 +79,9 @@ let replacedReported = 0;
 function say(reply: Reply): void {
   const bytes = toBytes(`\n${RECORD_MARK}${word} ${stringify(reply)}\n`);
   try {
-    // No method of the bytes is called, which the exercise may have replaced to read the word.
-    for (let done = 0; done < bytes.length;) {
-      done += writeOutput(done === 0 ? bytes : new bytesClass(bytes.buffer, done));
+    // The bytes are not asked for anything: the exercise might answer, and read the word.
+    for (let done = 0; done < lengthOf(bytes);) {
+      done += writeOutput(done === 0 ? bytes : new bytesClass(bufferOf(bytes), done));
     }
   } catch {
     exit(OUTPUT_LOST);
@@ -121,6 +129,7 @@ async function answerCall(id: number, run: () => unknown, held = false): Promise
 async function outcomeOf(
   run: () => unknown,
   told: (result: unknown) => WireValue,
+  brief?: string,
 ): Promise<WireOutcome & { async: boolean }> {
   let isAsync = false;
   try {
@@ -131,30 +140,61 @@ async function outcomeOf(
     }
     return { ok: true, value: told(result), async: isAsync };
   } catch (error) {
-    return { ok: false, error: encodeError(error), async: isAsync };
+    return { ok: false, error: encodeError(error, 0, brief), async: isAsync };
   }
 }
 
 /** Calls a function of the learner's again and again. Each outcome is told at once: the call that never ends is the next. */
-async function callEach({ id, name, calls, spoil }: Order & { op: "callEach" }): Promise<void> {
+async function callEach(
+  { id, name, calls, spoil, watch, fields, brief }: Order & { op: "callEach" },
+): Promise<void> {
   const run = exercise[name] as (...args: unknown[]) => unknown;
+  const tell = (result: unknown) => fields ? encodeFields(result, fields) : encode(result);
+  let last: { result: unknown; told: string } | undefined;
+  /** Outcomes as text, with the call that had them first. */
+  const seen = new Map<string, number>();
   for (let call = 0; call < calls.length; call++) {
     const args = calls[call]!.map(decode);
     const given = spoil ? bytesAmong(args).map((bytes) => ({ bytes, before: copyOf(bytes) })) : [];
+    const before = watch ? stringify(encode(args)) : "";
+    let returned: unknown;
     let changed = false;
     const outcome = await outcomeOf(() => run(...args), (result) => {
+      returned = result;
+      changed = before !== "" && stringify(encode(args)) !== before;
       for (const { bytes, before } of given) {
         changed = changed || !sameBytes(bytes, before);
-        fillBytes(new bytesClass(bytes.buffer));
+        fillBytes(new bytesClass(bufferOf(bytes)));
       }
-      return encode(result);
-    });
+      return tell(result);
+    }, brief);
+    // What the caller still has: its arguments after an error, too, and what it was given the last time.
+    if (!outcome.ok) changed = before !== "" && stringify(encode(args)) !== before;
+    const overwrote = last !== undefined && textOf(tell, last.result) !== last.told;
+    last = watch && outcome.ok ? { result: returned, told: stringify(outcome.value) } : undefined;
     // Not among the events that are cut at a number: each is the answer to an order.
-    const told = changed ? { ...outcome, changed } : outcome;
-    say({ event: { at: 0, event: "outcome", order: id, call, outcome: told } });
+    const told = {
+      ...outcome,
+      ...(changed && { changed }),
+      ...(overwrote && { overwrote }),
+    };
+    const event = { at: 0, event: "outcome", order: id, call } as const;
+    const text = brief === undefined ? "" : stringify(told);
+    const same = text === "" ? undefined : seen.get(text);
+    if (text !== "" && same === undefined && text.length <= MAX_SEEN_CHARS) seen.set(text, call);
+    say({ event: same === undefined ? { ...event, outcome: told } : { ...event, same } });
   }
   reportReplaced();
   say({ id, ok: true, value: encode(undefined) });
+}
+
+/** A result as it is told, as text. A getter of the exercise's may throw. */
+function textOf(tell: (result: unknown) => WireValue, result: unknown): string {
+  try {
+    return stringify(tell(result));
+  } catch {
+    return "";
+  }
 }
 
 /** The byte arrays in a list of arguments, at any depth. */
@@ -169,12 +209,14 @@ function copyOf(bytes: Uint8Array): Uint8Array {
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  for (let i = 0; i < b.length; i++) if (a[i] !== b[i]) return false;
-  return a.length === b.length;
+  const length = lengthOf(b);
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false;
+  return lengthOf(a) === length;
 }
 
 function fillBytes(bytes: Uint8Array): void {
-  for (let i = 0; i < bytes.length; i++) bytes[i] = SPOILT;
+  const length = lengthOf(bytes);
+  for (let i = 0; i < length; i++) bytes[i] = SPOILT;
 }
 
 function isThenable(value: unknown): boolean {
@@ -235,7 +277,7 @@ async function collected(iterator: AsyncIterator<unknown>, most: number): Promis
   while (values.length < most) {
     const { value, done } = await iterator.next();
     if (done) break;
-    values[values.length] = value;
+    append(values, value);
   }
   return values;
 }
@@ -261,7 +303,8 @@ async function obey(order: Order): Promise<void> {
     }
     case "method": {
       const object = holding(order.handle) as Record<string, (...args: unknown[]) => unknown>;
-      return await answerCall(id, () => object[order.name]!(...order.args.map(decode)));
+      const run = () => object[order.name]!(...order.args.map(decode));
+      return await answerCall(id, run, order.hold);
     }
     case "get":
       return await answerCall(
@@ -270,6 +313,8 @@ async function obey(order: Order): Promise<void> {
       );
     case "value":
       return done(holding(order.handle));
+    case "hold":
+      return say({ id, ok: true, value: handleValue(decode(order.value) as object, "object") });
     case "iterate":
       return await answerCall(id, () => iteratorOf(holding(order.handle), order.name), true);
     case "collect": {
@@ -389,9 +434,11 @@ function pinTools(): void {
   }
 }
 
-const chunk = new Uint8Array(65536);
-/** What has come since the end of the last line. Only new text is searched: a line may have megabytes. */
-let parts: string[] = [];
+const CHUNK_BYTES = 65536;
+const chunkBuffer = new ArrayBuffer(CHUNK_BYTES);
+const chunk = privateBytes(chunkBuffer, CHUNK_BYTES);
+/** What has come since the end of the last line. Only what is new is searched: a line may have megabytes. */
+let begun = "";
 let fresh = "";
 
 /** Lines of standard input, until it ends. */
@@ -399,16 +446,15 @@ async function nextLine(): Promise<string | null> {
   for (;;) {
     const end = fresh.indexOf("\n");
     if (end >= 0) {
-      parts[parts.length] = fresh.slice(0, end);
-      const line = joinText(parts, "");
-      parts = [];
+      const line = begun + fresh.slice(0, end);
+      begun = "";
       fresh = fresh.slice(end + 1);
       return line;
     }
-    if (fresh !== "") parts[parts.length] = fresh;
+    begun += fresh;
     const size = await readInput(chunk);
     if (size === null) return null;
-    fresh = toText(new bytesClass(chunk.buffer, 0, size), { stream: true });
+    fresh = toText(privateBytes(chunkBuffer, size), { stream: true });
   }
 }
 

@@ -38,6 +38,12 @@ export function bytesOf(value: unknown, most = Infinity): Uint8Array<ArrayBuffer
   return new bytesClass(of.buffer(value), of.byteOffset(value), least(of.byteLength(value), most));
 }
 
+/** How many bytes an array of bytes has. Its prototype, which the exercise may have changed, is not asked. */
+export const lengthOf: (bytes: Uint8Array) => number = ofArrays.byteLength;
+
+/** What lies under an array of bytes, for the same reason. */
+export const bufferOf: (bytes: Uint8Array) => ArrayBuffer = ofArrays.buffer;
+
 /** Whether it is a `Uint8Array`, of that class or one below it. */
 export function isBytes(value: unknown): value is Uint8Array {
   return isView(value) && className(value) === "Uint8Array";

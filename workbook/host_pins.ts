@@ -100,6 +100,37 @@ function pinClasses(): void {
   }
 }
 
+/**
+ * Node's streams could otherwise be put on a connection of Deno's, or on the host's own pipes, by a number: bytes would
+ * then come and go past the limits and faults.
+ */
+function keepHandles(process: Keyed): void {
+  const binding = process.binding as
+    | ((name: string) => Record<string, { prototype: object }>)
+    | undefined;
+  Reflect.deleteProperty(process, "binding");
+  if (!binding) return;
+  const refuse = () => {
+    throw new Error("A graded exercise opens no descriptor by its number");
+  };
+  for (
+    const [name, className] of [["tcp_wrap", "TCP"], ["pipe_wrap", "Pipe"], [
+      "udp_wrap",
+      "UDP",
+    ]] as const
+  ) {
+    const prototype = binding.call(process, name)[className]?.prototype;
+    for (const method of ["open", "openFromRid"]) {
+      if (!prototype || !(method in prototype)) continue;
+      Object.defineProperty(prototype, method, {
+        value: refuse,
+        writable: false,
+        configurable: false,
+      });
+    }
+  }
+}
+
 /** Takes away what leads around the workbook to the inside of this process. */
 export function closeBackDoors(): void {
   const deno = Deno as unknown as Keyed;
@@ -120,6 +151,7 @@ export function closeBackDoors(): void {
         Reflect.deleteProperty(made, "getBuiltinModule");
         // It would read the suite's orders.
         Object.defineProperty(made, "stdin", { value: undefined });
+        keepHandles(made);
       }
       return made;
     },

@@ -19,7 +19,8 @@ import type {
   WireEvent,
 } from "./protocol.ts";
 import { makeReadable, makeWritable, type StreamEnds } from "./host_streams.ts";
-import { bytesOf } from "./host_bytes.ts";
+import { bytesOf, lengthOf } from "./host_bytes.ts";
+import { append } from "./host_lists.ts";
 import { untilSealed } from "./host_seal.ts";
 import { cut, valueTools } from "./host_values.ts";
 
@@ -449,8 +450,8 @@ const wrap = {
           event: "receive",
           ...where(entry),
           remoteAddr: plainAddr(from)!,
-          size: bytes.length,
-          head: headOf(bytes, bytes.length),
+          size: lengthOf(bytes),
+          head: headOf(bytes, lengthOf(bytes)),
         });
         return [bytes, from];
       });
@@ -491,28 +492,56 @@ function limited(buffer: unknown, bytes = Infinity): unknown {
 }
 
 function askedFor(options: unknown): NonNullable<WireEvent["asked"]> {
-  const { hostname, port, tcpBacklog } = (options ?? {}) as Record<string, unknown>;
+  const { hostname, port: given, tcpBacklog } = (options ?? {}) as Record<string, unknown>;
+  // Deno takes a port in digits, too.
+  const port = typeof given === "string" ? Number(given) : given;
   return {
     ...(typeof hostname === "string" && { hostname: cut(hostname) }),
-    ...(typeof port === "number" && { port }),
+    ...(isFinite(port) && { port: port as number }),
     ...(typeof tcpBacklog === "number" && { backlog: tcpBacklog }),
   };
+}
+
+/** What the calls read of their options, also where it is inherited. */
+const OPTION_NAMES = [
+  "transport",
+  "hostname",
+  "port",
+  "path",
+  "tcpBacklog",
+  "reusePort",
+  "reuseAddress",
+  "loopback",
+  "signal",
+];
+
+/** The options, each of them read once: what is told of a call is then what it was given. */
+function readOnce<T>(options: T): T {
+  if (typeof options !== "object" || options === null) return options;
+  const given = options as Record<string, unknown>;
+  const read: Record<string, unknown> = {};
+  for (const name in given) read[name] = given[name];
+  for (const name of OPTION_NAMES) {
+    if (!(name in read) && name in given) read[name] = given[name];
+  }
+  return read as T;
 }
 
 /** Makes a listener or datagram socket for the learner's code. */
 function listening(
   api: "listen" | "listenDatagram",
   kind: "listener" | "datagram",
-  run: () => object,
-  options: unknown,
+  run: (options: never) => object,
+  given: unknown,
 ): object {
+  const options = readOnce(given);
   const asked = askedFor(options);
   if ((events.get("listen") ?? 0) >= MAX_LISTENS) {
     throw new Error(`More than ${MAX_LISTENS} sockets in one test`);
   }
   try {
     meetFault(api, asked.port);
-    const socket = run();
+    const socket = run(options as never);
     emit({ event: "listen", ...where(observe(socket, kind, "made")), asked });
     return socket;
   } catch (error) {
@@ -523,12 +552,13 @@ function listening(
 
 const wrapped = {
   listen: function listen(options: never): object {
-    return listening("listen", "listener", () => original.listen(options), options);
+    return listening("listen", "listener", original.listen, options);
   },
   listenDatagram: function listenDatagram(options: never): object {
-    return listening("listenDatagram", "datagram", () => original.listenDatagram(options), options);
+    return listening("listenDatagram", "datagram", original.listenDatagram, options);
   },
-  connect: function connect(options: Deno.ConnectOptions): Promise<Deno.Conn> {
+  connect: function connect(given: Deno.ConnectOptions): Promise<Deno.Conn> {
+    const options = readOnce(given);
     const { hostname = "127.0.0.1", port } = options ?? {};
     const remoteAddr: WireAddr = {
       transport: "tcp",
@@ -665,7 +695,7 @@ function replacedBuiltIns(): string[] {
   const names: string[] = [];
   const current = watched();
   for (let i = 0; i < before.length; i++) {
-    if (before[i]![1] !== current[i]![1]) names[names.length] = before[i]![0];
+    if (before[i]![1] !== current[i]![1]) append(names, before[i]![0]);
   }
   return names;
 }

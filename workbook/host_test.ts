@@ -33,8 +33,13 @@ class Learner implements AsyncDisposable {
     return this.child.order({ op: "load", url });
   }
 
-  async call(name: string, ...args: unknown[]): Promise<unknown> {
-    const answer = await this.child.order({ op: "call", name, args: args.map(encodeArg) });
+  call(name: string, ...args: unknown[]): Promise<unknown> {
+    return this.ask({ op: "call", name, args: args.map(encodeArg) });
+  }
+
+  /** The value that an order is answered with. */
+  async ask(order: Parameters<Child["order"]>[0]): Promise<unknown> {
+    const answer = await this.child.order(order);
     if (!answer.ok) throw new OrderError(answer.error);
     return "value" in answer ? decodeValue(answer.value) : undefined;
   }
@@ -334,6 +339,80 @@ Deno.test("callEach with spoil: what a call changes in its bytes is told, and wh
   ]);
 });
 
+Deno.test("callEach with watch: a call tells what it changes of its arguments, and of what the last one returned", async () => {
+  await using learner = await Learner.with(`
+    const list: number[] = [];
+    export const sort = (numbers: number[]) => numbers.sort()[0];
+    export const shared = (numbers: number[]) => (list.splice(0, 9, ...numbers), list);
+    export const own = (numbers: number[]) => [...numbers];
+    export const thrown = (numbers: number[]) => { numbers.pop(); throw new Error("no"); };`);
+  await learner.load();
+  const told: Record<string, unknown> = {};
+  for (const name of ["sort", "shared", "own", "thrown"]) {
+    const calls = [[encodeArg([2, 1])], [encodeArg([1, 2])], [encodeArg([1, 2])]];
+    learner.events.length = 0;
+    await learner.child.order({ op: "callEach", name, calls, watch: true });
+    told[name] = learner.events.map(({ outcome }) => [outcome?.changed, outcome?.overwrote]);
+  }
+  const kept = [undefined, undefined];
+  assertEquals(told, {
+    sort: [[true, undefined], kept, kept],
+    shared: [kept, [undefined, true], kept],
+    own: [kept, kept, kept],
+    thrown: [[true, undefined], [true, undefined], [true, undefined]],
+  });
+});
+
+Deno.test("callEach with fields: instances of classes are told by them, and a getter that throws is the call's error", async () => {
+  await using learner = await Learner.with(`
+    class Item {
+      #hidden = new Uint8Array([1, 2]);
+      constructor(readonly own: number, readonly other = "?") {}
+      get bytes() { return this.#hidden; }
+    }
+    export const one = () => new Item(1);
+    export const list = () => [new Item(1), { own: 2, more: 3 }, 4, null];
+    export const lies = () => ({ __proto__: { get own() { throw new RangeError("later"); } } });
+    export const none = () => new Map();`);
+  await learner.load();
+  for (const name of ["one", "list", "lies", "none"]) {
+    const order = { op: "callEach", name, calls: [[]], fields: ["own", "bytes"] } as const;
+    await learner.child.order({ ...order, calls: [[]], fields: [...order.fields] });
+  }
+  const told = learner.events.map(({ outcome }) =>
+    outcome!.ok ? decodeValue(outcome!.value) : outcome!.error.message
+  );
+  const item = { own: 1, bytes: new Uint8Array([1, 2]) };
+  assertEquals(told.slice(0, 3), [item, [item, { own: 2, more: 3 }, 4, null], "later"]);
+  assert(told[3] instanceof Remote && told[3].className === "Map");
+});
+
+Deno.test("callEach with brief: errors of that class have no place, and what was told is not told again", async () => {
+  await using learner = await Learner.with(`
+    class Bad extends Error {}
+    export function judge(n: number): number[] {
+      if (n < 0) throw new Bad("under 0");
+      if (n > 9) throw new RangeError("over 9");
+      return [n % 2];
+    }`);
+  await learner.load();
+  const calls = [3, 5, 2, -1, -2, 10, 4].map((n) => [encodeArg(n)]);
+  await learner.child.order({ op: "callEach", name: "judge", calls, brief: "Bad" });
+  const told = learner.events.map(({ call, outcome, same }) => {
+    if (!outcome) return [call, "same", same];
+    return [call, outcome.ok ? decodeValue(outcome.value) : outcome.error.at !== undefined];
+  });
+  assertEquals(told, [
+    [0, [1]],
+    [1, "same", 0],
+    [2, [0]],
+    [3, false],
+    [4, "same", 3],
+    [5, true],
+    [6, "same", 2],
+  ]);
+});
+
 Deno.test("a killed process is gone when kill() has settled", async () => {
   await using learner = await Learner.with("export {};\n");
   const { pid } = learner.child;
@@ -387,4 +466,23 @@ Deno.test("the process ends with status 0 when its suite is gone, whatever the e
   await reading;
   assertEquals(code, 0);
   assertStringIncludes(said, '\n\x1eword {"ready":true}\n');
+});
+
+Deno.test("what the host is told to hold is one object, for every call that is given it", async () => {
+  await using learner = await Learner.with("export const first = (a: Uint8Array) => a[0];\n");
+  await learner.load();
+  const held = await learner.ask({ op: "hold", value: encodeArg(new Uint8Array([7, 8])) });
+  assert(held instanceof Remote && held.className === "Uint8Array");
+  assertEquals(await learner.call("first", held), 7);
+  const { handle } = held;
+  const filled = await learner.ask({
+    op: "method",
+    handle,
+    name: "fill",
+    args: [encodeArg(5)],
+    hold: true,
+  });
+  assertEquals(filled, held);
+  assertEquals(await learner.call("first", held), 5);
+  assertEquals(await learner.ask({ op: "value", handle }), new Uint8Array([5, 5]));
 });

@@ -8,7 +8,8 @@
  * @module
  */
 
-import { bytesOf, isBytes } from "./host_bytes.ts";
+import { bufferOf, bytesOf, isBytes, lengthOf } from "./host_bytes.ts";
+import { append } from "./host_lists.ts";
 import { untilSealed } from "./host_seal.ts";
 import { patternBytes } from "./pattern.ts";
 import type { HandleKind, WireAddr, WireArg, WireError, WireValue } from "./protocol.ts";
@@ -17,6 +18,10 @@ const MAX_DEPTH = 6;
 const MAX_ITEMS = 2_000;
 const MAX_TEXT = 4_000;
 const MAX_NAME = 80;
+const MAX_PLACE = 200;
+/** Causes that are told of one error, of whatever depth, and how much of each message. */
+const MAX_INNER_ERRORS = 50;
+const MAX_INNER_TEXT = 1_000;
 
 const errorClass = Error;
 const bytesClass = Uint8Array;
@@ -26,6 +31,7 @@ const prototypeOf = Object.getPrototypeOf;
 const plainPrototype = Object.prototype;
 const inspect = Deno.inspect;
 const isFinite = Number.isFinite;
+const isSame = Object.is;
 const encodeBase64 = Function.prototype.call.bind(Uint8Array.prototype.toBase64) as (
   bytes: Uint8Array,
 ) => string;
@@ -45,6 +51,8 @@ export interface SocketFacts {
 }
 
 let factsOf: (value: object) => SocketFacts | undefined = () => undefined;
+/** Causes told so far of the error that is being told. */
+let innerErrors = 0;
 let homeUrl = "";
 /** The same as stack traces show it: with spaces and letters of any script as they are. */
 let homeShown = "";
@@ -128,21 +136,56 @@ function encodeUnsafe(value: unknown, depth: number): WireValue {
   if (arrayIsArray(object)) {
     const items: WireValue[] = [];
     for (let i = 0; i < object.length && i < MAX_ITEMS; i++) {
-      items[i] = encode(object[i], depth + 1);
+      append(items, encode(object[i], depth + 1));
     }
     return { is: "array", items };
   }
   const prototype = prototypeOf(object);
   if (prototype === plainPrototype || prototype === null) {
-    const entries: [string, WireValue][] = [];
-    let n = 0;
+    const entries: [string, WireValue | string | number][] = [];
     for (const [key, item] of entriesOf(object)) {
-      if (n >= MAX_ITEMS) break;
-      entries[n++] = [key, encode(item, depth + 1)];
+      if (entries.length >= MAX_ITEMS) break;
+      append(entries, [key, encodeEntry(item, depth + 1)]);
     }
     return { is: "record", entries };
   }
   return handleValue(object, "object");
+}
+
+/** What a record holds: most of it is told as it is. */
+function encodeEntry(value: unknown, depth: number): WireValue | string | number {
+  const isPlain = typeof value === "string"
+    ? value.length <= MAX_TEXT
+    : typeof value === "number" && isFinite(value) && !isSame(value, -0);
+  return isPlain ? value as string | number : encode(value, depth);
+}
+
+/**
+ * The same for objects that a contract describes by their fields, alone or in a list: an instance of a class is told by
+ * these, whether they are its own or come from getters. A getter's error is the caller's.
+ */
+function encodeFields(value: unknown, fields: string[]): WireValue {
+  if (typeof value !== "object" || value === null) return encode(value);
+  if (arrayIsArray(value)) {
+    const items: WireValue[] = [];
+    for (let i = 0; i < value.length && i < MAX_ITEMS; i++) {
+      append(items, arrayIsArray(value[i]) ? encode(value[i], 1) : encodeFields(value[i], fields));
+    }
+    return { is: "array", items };
+  }
+  const prototype = prototypeOf(value);
+  const isPlain = prototype === plainPrototype || prototype === null;
+  if (isPlain || isBytes(value) || factsOf(value) || value instanceof errorClass) {
+    return encode(value);
+  }
+  const entries: [string, WireValue | string | number][] = [];
+  for (let i = 0; i < fields.length; i++) {
+    const field = fields[i]!;
+    if (field in value) {
+      append(entries, [field, encodeEntry((value as Record<string, unknown>)[field], 1)]);
+    }
+  }
+  return entries.length === 0 ? encode(value) : { is: "record", entries };
 }
 
 function factFields(facts: SocketFacts) {
@@ -166,8 +209,8 @@ function handleValue(object: object, kind: HandleKind): WireValue & { is: "handl
   return { is: "handle", handle: hold(object), kind, className };
 }
 
-/** Describes something that was thrown, whatever it is. */
-function encodeError(error: unknown, depth = 0): WireError {
+/** Describes something that was thrown, whatever it is; an error of the class `brief` without its place. */
+function encodeError(error: unknown, depth = 0, brief?: string): WireError {
   if (!(error instanceof errorClass)) {
     return {
       name: "",
@@ -178,23 +221,25 @@ function encodeError(error: unknown, depth = 0): WireError {
   }
   const wire: WireError = {
     name: cut(safeText(() => error.name), MAX_NAME),
-    message: cut(safeText(() => error.message)),
+    message: cut(safeText(() => error.message), depth === 0 ? MAX_TEXT : MAX_INNER_TEXT),
     classes: classesOf(error),
   };
-  const at = placeIn(safeText(() => error.stack ?? ""));
-  if (at) wire.at = cut(at);
+  innerErrors = depth === 0 ? 0 : innerErrors + 1;
+  const isBrief = brief !== undefined && hasName(wire.classes, brief);
+  const at = isBrief ? undefined : placeIn(safeText(() => error.stack ?? ""));
+  if (at) wire.at = cut(at, MAX_PLACE);
   const status = safely(() => (error as { status?: unknown }).status);
   if (typeof status === "number" && isFinite(status)) wire.status = status;
   const code = safely(() => (error as { code?: unknown }).code);
-  if (typeof code === "string") wire.code = cut(code);
+  if (typeof code === "string") wire.code = cut(code, MAX_NAME);
   if (depth < 3) {
     const cause = safely(() => error.cause);
     if (cause !== undefined) wire.cause = encodeError(cause, depth + 1);
     const errors = safely(() => (error as AggregateError).errors);
     if (arrayIsArray(errors)) {
       wire.errors = [];
-      for (let i = 0; i < errors.length && i < 50; i++) {
-        wire.errors[i] = encodeError(errors[i], depth + 1);
+      for (let i = 0; i < errors.length && innerErrors < MAX_INNER_ERRORS; i++) {
+        append(wire.errors, encodeError(errors[i], depth + 1));
       }
     }
   }
@@ -208,9 +253,14 @@ function classesOf(error: object): string[] {
     p && p !== plainPrototype && names.length < 10;
     p = prototypeOf(p)
   ) {
-    names[names.length] = cut(safeText(() => p.constructor.name), MAX_NAME);
+    append(names, cut(safeText(() => p.constructor.name), MAX_NAME));
   }
   return names;
+}
+
+function hasName(names: string[], name: string): boolean {
+  for (let i = 0; i < names.length; i++) if (names[i] === name) return true;
+  return false;
 }
 
 /** The first place of a stack trace that lies in the learner's folder. */
@@ -272,9 +322,12 @@ function decode(arg: WireArg): unknown {
 
 /** The same bytes as a view into a buffer that has others before and after them. */
 function viewWithin(bytes: Uint8Array, around: number): Uint8Array {
-  const buffer = new bytesClass(bytes.length + 2 * around).fill(0xee);
-  buffer.set(bytes, around);
-  return buffer.subarray(around, around + bytes.length);
+  const length = lengthOf(bytes);
+  const buffer = new bytesClass(length + 2 * around);
+  for (let i = 0; i < length + 2 * around; i++) {
+    buffer[i] = i < around || i >= around + length ? 0xee : bytes[i - around]!;
+  }
+  return new bytesClass(bufferOf(buffer), around, length);
 }
 
 /** What the rest of the host uses of this module. */
@@ -285,6 +338,7 @@ export const valueTools = untilSealed({
   holding,
   toBase64,
   encode,
+  encodeFields,
   handleValue,
   encodeError,
   decode,

@@ -38,7 +38,8 @@ export type WireValue =
   | { is: "symbol"; text: string }
   | { is: "bytes"; base64: string }
   | { is: "array"; items: WireValue[] }
-  | { is: "record"; entries: [string, WireValue][] }
+  /** Texts and ordinary numbers stand for themselves. */
+  | { is: "record"; entries: [string, WireValue | string | number][] }
   | { is: "error"; error: WireError }
   | {
     is: "handle";
@@ -120,14 +121,29 @@ export type Order =
   /**
    * Calls a function with each of these lists of arguments, one after the other; an `outcome` event tells how each call
    * ended. `spoil`: once a call has returned, the bytes among its arguments are overwritten, and only then its result is
-   * told: a result that shares memory with them shows it.
+   * told: a result that shares memory with them shows it. `watch`: tells whether a call changes anything that it was
+   * given, and whether the next call changes what it returned. `fields`: objects among the results, or in lists that
+   * are results, are told by these fields, also those of classes. `brief`: errors of the class of that name are told
+   * without their place, which takes longer to find than everything else, and of an outcome that is the same as one
+   * before only that is told.
    */
-  | { id: number; op: "callEach"; name: string; calls: WireArg[][]; spoil?: boolean }
+  | {
+    id: number;
+    op: "callEach";
+    name: string;
+    calls: WireArg[][];
+    spoil?: boolean;
+    watch?: boolean;
+    fields?: string[];
+    brief?: string;
+  }
   | { id: number; op: "construct"; name: string; args: WireArg[] }
-  | { id: number; op: "method"; handle: string; name: string; args: WireArg[] }
+  | { id: number; op: "method"; handle: string; name: string; args: WireArg[]; hold?: boolean }
   | { id: number; op: "get"; handle: string; name: string }
   /** The value under a handle, as it is now. */
   | { id: number; op: "value"; handle: string }
+  /** Keeps a value in the child under a handle; an argument can be that very object then. */
+  | { id: number; op: "hold"; value: WireArg }
   /** Begins to iterate an object, or a property of it; answers with the iterator. */
   | { id: number; op: "iterate"; handle: string; name?: string }
   /** All that an iterator still yields, at most so many. */
@@ -191,8 +207,10 @@ export interface ChildState {
 /** How one call of several ended. */
 export type WireOutcome = {
   async?: boolean;
-  /** The call changed bytes among its arguments; told if they are spoilt afterwards. */
+  /** The call changed its arguments; told of bytes that are spoilt afterwards, and of all that is watched. */
   changed?: boolean;
+  /** The call changed what the one before it had returned; told if it is watched. */
+  overwrote?: boolean;
 } & ({ ok: true; value: WireValue } | { ok: false; error: WireError });
 
 /** Something the learner's code did or met, with the moment in milliseconds since the epoch. */
@@ -238,6 +256,8 @@ export interface WireEvent {
   /** For `outcome`: which order's, of which call by its index in `call`, and what. */
   order?: number;
   outcome?: WireOutcome;
+  /** In place of an outcome: the index of the earlier call that ended in the same way. */
+  same?: number;
 }
 
 /** The answer to an order. */

@@ -57,7 +57,8 @@ function isEvent(value: unknown): boolean {
     optional(value.names, (names) => listOf(names, isText)) &&
     optional(value.size, (size) => size === null || isNumber(size)) &&
     (value.event !== "outcome" ||
-      (isNumber(value.order) && isNumber(value.call) && isOutcome(value.outcome))) &&
+      (isNumber(value.order) && isNumber(value.call) &&
+        (isNumber(value.same) || isOutcome(value.outcome)))) &&
     (value.event !== "unhandled" || value.error !== undefined) &&
     (value.event !== "callback" || (isText(value.handle) && isNumber(value.call)));
 }
@@ -114,7 +115,9 @@ function isValue(value: unknown, level = 0): boolean {
     case "record":
       return listOf(
         value.entries,
-        (entry) => Array.isArray(entry) && isText(entry[0]) && inner(entry[1]),
+        (entry) =>
+          Array.isArray(entry) && isText(entry[0]) &&
+          (isText(entry[1]) || isNumber(entry[1]) || inner(entry[1])),
       );
     case "error":
       return isError(value.error);

@@ -26,6 +26,8 @@ export const SUITE_ENV = {
   word: "WORKBOOK_WORD",
   /** Set if the suite waits for a line on its standard input before it looks at the exercise. */
   waits: "WORKBOOK_SUITE_WAITS",
+  /** Set if the runner holds the other end of the suite's standard input: with the runner, the suite ends. */
+  held: "WORKBOOK_SUITE_HELD",
   /** The import map for the learner's process, an absolute path; absent where deno.json's imports serve. */
   importMap: "WORKBOOK_SUITE_IMPORT_MAP",
 } as const;

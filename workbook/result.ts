@@ -34,6 +34,8 @@ export interface TestResult {
 /** How one task ended. It passes when all its tests pass. */
 export interface TaskResult {
   task: number;
+  /** Set for a task of a teacher's own suite, of which the course has no text and no hints. */
+  own?: true;
   title: string;
   status: Status;
   score: number;

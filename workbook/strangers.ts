@@ -15,6 +15,8 @@ export interface Strangers {
   cache: string;
   /** Where those copies are made. */
   work: string;
+  /** The suite has rights over its namespaces, which the exercise's processes must not have. */
+  hasRights: boolean;
 }
 
 /** A private network and file system of the suite's: read by `inside.ts` before anything else is loaded. */

@@ -182,6 +182,7 @@ class Suite implements PreparedSuite {
       clearTimeout(this.#timer);
       signal?.removeEventListener("abort", stop);
       if (!this.#ended) this.stop();
+      await this.#release();
       for (const folder of this.#folders) await remove(folder);
     }
   }
@@ -190,7 +191,7 @@ class Suite implements PreparedSuite {
     try {
       const writer = process.stdin.getWriter();
       await writer.write(new TextEncoder().encode("go\n"));
-      await writer.close();
+      writer.releaseLock();
     } catch {
       // It has ended, which its status says.
     }
@@ -199,7 +200,12 @@ class Suite implements PreparedSuite {
   async discard(): Promise<void> {
     this.stop();
     await this.#done?.catch(() => {});
-    if (!this.#process?.stdin.locked) await this.#process?.stdin.abort().catch(() => {});
+    await this.#release();
+  }
+
+  /** Lets go of its standard input, which is held as long as it lives. */
+  async #release(): Promise<void> {
+    await this.#process?.stdin.abort().catch(() => {});
   }
 
   /** Ends the suite and every process it started. */
@@ -233,6 +239,7 @@ class Suite implements PreparedSuite {
       [SUITE_ENV.label]: `${target.label}/${slug}/exercise.ts`,
       [SUITE_ENV.seed]: `${seed}`,
       [SUITE_ENV.word]: this.#word,
+      [SUITE_ENV.held]: "1",
       ...(waits && { [SUITE_ENV.waits]: "1" }),
       ...(tasks && { [SUITE_ENV.tasks]: tasks.join(",") }),
       ...(atATime > 1 && { [SUITE_ENV.tasksAtATime]: `${atATime}` }),
@@ -244,7 +251,8 @@ class Suite implements PreparedSuite {
       args: launch.args,
       cwd: root,
       detached: this.#request.ownGroup ?? false,
-      stdin: waits ? "piped" : "null",
+      // If this process is killed outright, the suite finds its end, and ends.
+      stdin: "piped",
       stdout: "piped",
       stderr: "piped",
       env: launch.env,

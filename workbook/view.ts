@@ -169,6 +169,8 @@ function viewOutput(task: TaskResult, { screen, lang }: ViewOptions): string[] {
 
 function viewNext(task: TaskResult, test: TestResult | undefined, options: ViewOptions): string[] {
   const { screen, lang, lesson } = options;
+  // No command knows such a task. What is wrong with the whole file is told all the same.
+  if (task.own && !WHOLE_FILE.includes(test?.kind ?? "")) return [];
   const width = unicodeWidth(WORDS.next[lang]) + 1;
   return indented(`${WORDS.next[lang]} ${nextStep(task, test, lang, lesson)}`, screen, width);
 }

@@ -53,10 +53,10 @@ export class HttpError extends Error {
 /**
  * Part A: shows a request as it came, to you and to the client.
  *
- * Reads until the empty line that ends the head, however the bytes are cut; prints the head with
- * `console.log()`, answers it as `text/plain; charset=utf-8` with status 200, its Content-Length and
- * `Connection: close`, closes, and returns it: request line, header lines and the empty line, each with
- * its CRLF. If the client leaves before the empty line: closes, and returns what came.
+ * Reads until the empty line that ends the head, however the bytes are cut; prints the head, which is
+ * UTF-8, with `console.log()`, answers it as `text/plain; charset=utf-8` with status 200, its
+ * Content-Length and `Connection: close`, closes, and returns it: request line, header lines and the
+ * empty line, each with its CRLF. If the client leaves before the empty line: closes, and returns what came.
  */
 export function dumpRequest(conn: Deno.Conn): Promise<string> {
   // TODO(task 1): a head ends with an empty line, not with the end of a read.
@@ -72,14 +72,15 @@ export function dumpRequest(conn: Deno.Conn): Promise<string> {
  * - Lines end with CRLF, a bare LF is accepted; empty lines before the request line are skipped.
  * - `HttpError` 400: a request line that is not method, target and version with one space between
  *   them; a header line without a name, with a space before its colon, or folded (it begins with a
- *   space); control characters; HTTP/1.1 without exactly one Host; a Content-Length that is not
- *   digits, or several that differ. 505: a version other than HTTP/1.0 and HTTP/1.1. 501: any
+ *   space); control characters; HTTP/1.1 without exactly one Host, be it empty; a Content-Length
+ *   that is not digits, or several that differ. 505: a version other than HTTP/1.0 and HTTP/1.1. 501: any
  *   Transfer-Encoding.
  * - `HttpError` 414, 431: the request line, the header lines are longer than the limit, as soon as
  *   that is clear. 413: the Content-Length is, before any of the body is read.
  * - With `Expect: 100-continue` it sends `HTTP/1.1 100 Continue` and an empty line before it reads
  *   the body.
  * - Repeated headers are joined, in their order. Memory is taken as bytes come, not as announced.
+ * - The body is the caller's: what is read later does not change it.
  */
 export function readRequest(
   conn: Deno.Conn,
@@ -138,6 +139,7 @@ export interface ServeOptions {
  * - 404: not there; 400: bad percent-encoding, NUL; 405 with `Allow: GET, HEAD`: other methods that
  *   HTTP knows; 501: methods it does not. What `readRequest()` throws is answered with its status.
  * - Nothing outside of `root`, whatever the target says, and wherever symbolic links lead.
+ * - No more of a file is sent than was announced, and it is closed whatever becomes of the response.
  * - `GET http://host/path` is `GET /path`.
  *
  * Task 5

@@ -4,7 +4,8 @@
  * No socket in this lesson: bytes go in and bytes come out. You do by hand what the kernel does between
  * `send()` and the wire, and back: checksum, header, packet, frame, and which socket it is for. All
  * numbers on the wire are big-endian (network byte order). What comes in from a wire or a file may be
- * anything: where it holds no valid segment, the answer is a `SegmentError` and nothing else.
+ * anything: where it holds no valid segment, the answer is a `SegmentError` and nothing else. What is
+ * given stays as it is; what is returned belongs to the caller, and no later call changes it.
  *
  * Fill in the functions below. Grade them with `deno task lesson8`, one task alone with
  * `deno task lesson8 --task 1`.

@@ -335,7 +335,8 @@ class LocalPeer implements Peer {
     // Hellos cross. That theirs is fine for us does not say that ours is fine for them.
     await within(SHORT_MS, Promise.race([link.accepted.promise, link.over.promise]));
     // If they gave it up for one of theirs, without a word, that one may be a moment behind.
-    if (!this.#links.has(link.id)) await pause(SHORT_MS);
+    const isRefused = link.error?.cause instanceof Deno.errors.ConnectionRefused;
+    if (!isRefused && !this.#links.has(link.id)) await pause(SHORT_MS);
     if (this.#links.has(link.id)) return link.id;
     throw link.error ?? new Deno.errors.NotConnected(`The link with "${link.id}" has ended`);
   }

@@ -169,10 +169,10 @@ class Deadline {
 /**
  * Part A: shows a request as it came, to you and to the client.
  *
- * Reads until the empty line that ends the head, however the bytes are cut; prints the head with
- * `console.log()`, answers it as `text/plain; charset=utf-8` with status 200, its Content-Length and
- * `Connection: close`, closes, and returns it: request line, header lines and the empty line, each with
- * its CRLF. If the client leaves before the empty line: closes, and returns what came.
+ * Reads until the empty line that ends the head, however the bytes are cut; prints the head, which is
+ * UTF-8, with `console.log()`, answers it as `text/plain; charset=utf-8` with status 200, its
+ * Content-Length and `Connection: close`, closes, and returns it: request line, header lines and the
+ * empty line, each with its CRLF. If the client leaves before the empty line: closes, and returns what came.
  */
 export async function dumpRequest(conn: Deno.Conn): Promise<string> {
   try {
@@ -218,14 +218,15 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
  * - Lines end with CRLF, a bare LF is accepted; empty lines before the request line are skipped.
  * - `HttpError` 400: a request line that is not method, target and version with one space between
  *   them; a header line without a name, with a space before its colon, or folded (it begins with a
- *   space); control characters; HTTP/1.1 without exactly one Host; a Content-Length that is not
- *   digits, or several that differ. 505: a version other than HTTP/1.0 and HTTP/1.1. 501: any
+ *   space); control characters; HTTP/1.1 without exactly one Host, be it empty; a Content-Length
+ *   that is not digits, or several that differ. 505: a version other than HTTP/1.0 and HTTP/1.1. 501: any
  *   Transfer-Encoding.
  * - `HttpError` 414, 431: the request line, the header lines are longer than the limit, as soon as
  *   that is clear. 413: the Content-Length is, before any of the body is read.
  * - With `Expect: 100-continue` it sends `HTTP/1.1 100 Continue` and an empty line before it reads
  *   the body.
  * - Repeated headers are joined, in their order. Memory is taken as bytes come, not as announced.
+ * - The body is the caller's: what is read later does not change it.
  */
 export async function readRequest(
   conn: Deno.Conn,
@@ -455,6 +456,7 @@ interface Settings extends Required<ServeOptions> {
  * - 404: not there; 400: bad percent-encoding, NUL; 405 with `Allow: GET, HEAD`: other methods that
  *   HTTP knows; 501: methods it does not. What `readRequest()` throws is answered with its status.
  * - Nothing outside of `root`, whatever the target says, and wherever symbolic links lead.
+ * - No more of a file is sent than was announced, and it is closed whatever becomes of the response.
  * - `GET http://host/path` is `GET /path`.
  *
  * Task 5
@@ -749,21 +751,22 @@ function isUnchanged(headers: Headers, mtime: Date | null): boolean {
   return Math.floor(mtime.getTime() / 1000) * 1000 <= since;
 }
 
-const TYPES: Record<string, string> = {
-  html: "text/html; charset=utf-8",
-  txt: "text/plain; charset=utf-8",
-  css: "text/css; charset=utf-8",
-  js: "text/javascript; charset=utf-8",
-  json: "application/json",
-  svg: "image/svg+xml",
-  png: "image/png",
-  jpg: "image/jpeg",
-  ico: "image/x-icon",
-};
+/** A Map has these keys and no other; an object would have a `constructor`, too. */
+const TYPES = new Map([
+  ["html", "text/html; charset=utf-8"],
+  ["txt", "text/plain; charset=utf-8"],
+  ["css", "text/css; charset=utf-8"],
+  ["js", "text/javascript; charset=utf-8"],
+  ["json", "application/json"],
+  ["svg", "image/svg+xml"],
+  ["png", "image/png"],
+  ["jpg", "image/jpeg"],
+  ["ico", "image/x-icon"],
+]);
 
 function typeOf(path: string): string {
   const extension = /\.(\w+)$/.exec(path)?.[1]?.toLowerCase() ?? "";
-  return TYPES[extension] ?? "application/octet-stream";
+  return TYPES.get(extension) ?? "application/octet-stream";
 }
 
 /** Longer files are read and sent in pieces of this size, so that memory does not depend on their length. */

@@ -37,7 +37,7 @@ const FIRST = /^\/\/ Tries to (.+); must get (\d)(?: to (\d))? of 2 points\.$/;
 export async function hostiles(): Promise<Hostile[]> {
   const names: string[] = [];
   for await (const { name } of Deno.readDir(`${root}/tests/hostile`)) {
-    if (/^\d\d_\w+\.ts$/.test(name)) names.push(name);
+    if (/^\d{2,3}_\w+\.ts$/.test(name)) names.push(name);
   }
   return await Promise.all(
     names.sort().map(async (name) => {

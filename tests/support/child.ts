@@ -60,6 +60,9 @@ const MAX_LINE_BYTES = 64 * 1024 * 1024;
 /** All protocol lines of a process together may not have more: they are kept until its test has ended. */
 const MAX_TOLD_BYTES = 512 * 1024 * 1024;
 
+/** Of which what it did with sockets, and errors that nobody handled, may be so much. */
+const MAX_EVENT_BYTES = 32 * 1024 * 1024;
+
 /** Lines of a stack trace that lie in the workbook, and say nothing to the learner. */
 const HOST_FRAME = /^ +at [^\n]*\/workbook\/host\w*\.ts:\d+:\d+\)?( \{)?\n/gm;
 /** How V8 begins its last words. */
@@ -90,11 +93,7 @@ export function exerciseCommand(
   stdin: "piped" | "null",
   folders: string[] = [],
 ): Deno.Command {
-  const importMap = strangers?.importMap ?? Deno.env.get(SUITE_ENV.importMap);
-  // The exercise may use the course's packages, by whatever way they come here.
-  const packages = importMap
-    ? ["--no-config", `--import-map=${importMap}`]
-    : [`--config=${pathOf(new URL("../../deno.json", import.meta.url))}`];
+  const importMap = mapInForce();
   // Its own folder is where it starts: a path with a comma in it cannot be named here.
   const readable = [".", ...(importMap ? foldersOf(importMap) : []), ...folders];
   const args = [
@@ -104,15 +103,48 @@ export function exerciseCommand(
     "--no-lock",
     "--cached-only",
     "--unstable-net",
-    ...packages,
+    ...packagesBy(importMap),
     `--allow-net=${LOOPBACK.join(",")}`,
-    `--allow-read=${readable.join(",")}`,
+    `--allow-read=${readable.filter(canBeNamed).join(",")}`,
     `--v8-flags=--max-old-space-size=${HEAP_MIB},--expose-gc`,
     path,
     ...(strangers && stdin === "piped" ? [STRANGERS] : []),
   ];
+  return keptIn(args, exerciseDir, stdin);
+}
+
+/** Of a folder with a comma in its name the flag would make two others, which nobody wanted to be read. */
+function canBeNamed(folder: string): boolean {
+  return !folder.includes(",");
+}
+
+/** The command that lists the files which `path` leads to, in the folder of the exercise, without running it. */
+export function graphCommand(exerciseDir: string, path: string): Deno.Command {
+  const args = ["info", "--json", "--no-lock", "--no-remote", "--no-npm"];
+  return keptIn([...args, ...packagesBy(mapInForce()), path], exerciseDir, "null");
+}
+
+function mapInForce(): string | undefined {
+  return strangers?.importMap ?? Deno.env.get(SUITE_ENV.importMap);
+}
+
+/** The exercise may use the course's packages, by whatever way they come here. */
+function packagesBy(importMap: string | undefined): string[] {
+  return importMap
+    ? ["--no-config", `--import-map=${importMap}`]
+    : [`--config=${pathOf(new URL("../../deno.json", import.meta.url))}`];
+}
+
+/** The folders of the packages that an exercise may use. */
+export function packageFolders(): string[] {
+  const importMap = mapInForce();
+  return importMap ? foldersOf(importMap) : [];
+}
+
+/** A `deno` command with the limits that hold for what is the learner's. */
+function keptIn(args: string[], cwd: string, stdin: "piped" | "null"): Deno.Command {
   const options = {
-    cwd: exerciseDir,
+    cwd,
     stdin,
     stdout: "piped",
     stderr: "piped",
@@ -152,6 +184,15 @@ function foldersOf(importMap: string): string[] {
   return [...new Set(files.map((url) => pathOf(new URL(".", url))))];
 }
 
+const whole = new TextDecoder();
+
+/** The text of a line that came in so many parts. */
+function textOf(parts: Uint8Array[]): string {
+  if (parts.length === 1) return whole.decode(parts[0]);
+  const decoder = new TextDecoder();
+  return parts.map((part) => decoder.decode(part, { stream: true })).join("");
+}
+
 /** A process of the learner's. */
 export class Child {
   readonly #process: Deno.ChildProcess;
@@ -166,6 +207,7 @@ export class Child {
   #kept: Uint8Array[] = [];
   #keptBytes = 0;
   #toldBytes = 0;
+  #eventBytes = 0;
   #exitCall: number | undefined;
   #isReady = Promise.withResolvers<void>();
   /** Bytes printed so far. */
@@ -318,10 +360,12 @@ export class Child {
       this.#kept.push(part);
       this.#keptBytes += part.length;
     }
-    if (this.printedBytes > FLOOD_MIB * 1024 * 1024 && !this.flooded) {
-      this.flooded = true;
-      this.killNow();
-    }
+    if (this.printedBytes > FLOOD_MIB * 1024 * 1024 && !this.flooded) this.#flood();
+  }
+
+  #flood(): void {
+    this.flooded = true;
+    this.killNow();
   }
 
   async #readErrors(stream: ReadableStream<Uint8Array>): Promise<void> {
@@ -346,7 +390,8 @@ export class Child {
             isRecord = piece[i] === mark[lineBytes + i];
           }
           if (isRecord && lineBytes + piece.length <= MAX_LINE_BYTES) {
-            line.push(piece.slice());
+            // A line that comes in parts outlives its chunk.
+            line.push(end < 0 ? piece.slice() : piece);
             lineBytes += piece.length;
           } else {
             isRecord = false;
@@ -374,16 +419,12 @@ export class Child {
   }
 
   #take(parts: Uint8Array[], skip: number): void {
-    this.#toldBytes += parts.reduce((sum, part) => sum + part.length, 0);
-    if (this.#toldBytes > MAX_TOLD_BYTES) {
-      this.flooded = true;
-      return this.killNow();
-    }
-    const decoder = new TextDecoder();
-    const text = parts.map((part) => decoder.decode(part, { stream: true })).join("");
+    const size = parts.reduce((sum, { length }) => sum + length, 0);
+    this.#toldBytes += size;
+    if (this.#toldBytes > MAX_TOLD_BYTES) return this.#flood();
     let reply: unknown;
     try {
-      reply = JSON.parse(text.slice(skip));
+      reply = JSON.parse(textOf(parts).slice(skip));
     } catch {
       // Not a reply.
     }
@@ -393,6 +434,8 @@ export class Child {
     }
     if ("ready" in reply) this.#isReady.resolve();
     else if ("event" in reply) {
+      if (!["outcome", "callback"].includes(reply.event.event)) this.#eventBytes += size;
+      if (this.#eventBytes > MAX_EVENT_BYTES) return this.#flood();
       if (reply.event.event === "exit") this.#exitCall = reply.event.code ?? 0;
       this.onEvent(reply.event);
     } else {

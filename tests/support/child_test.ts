@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Child } from "./child.ts";
+import { SUITE_ENV } from "../../workbook/records.ts";
+import { Child, exerciseCommand } from "./child.ts";
 import { isStopped } from "./kernel.ts";
 
 Deno.test({
@@ -26,4 +27,26 @@ Deno.test({
       await Deno.remove(dir);
     }
   },
+});
+
+Deno.test("a comma in the name of the packages' folder lets no other folder be read", async () => {
+  const base = await Deno.makeTempDir({ prefix: "workbook_child_" });
+  const before = Deno.env.get(SUITE_ENV.importMap);
+  try {
+    for (const folder of ["exercise", "a", "a,b"]) await Deno.mkdir(`${base}/${folder}`);
+    await Deno.writeTextFile(`${base}/a/secret`, "seen");
+    await Deno.writeTextFile(`${base}/a,b/map.json`, '{ "imports": { "x": "./x.ts" } }');
+    await Deno.writeTextFile(
+      `${base}/exercise/exercise.ts`,
+      `try { console.log(Deno.readTextFileSync(${JSON.stringify(`${base}/a/secret`)})); }
+       catch (error) { console.log((error as Error).name); }`,
+    );
+    Deno.env.set(SUITE_ENV.importMap, `${base}/a,b/map.json`);
+    const { stdout } = await exerciseCommand(`${base}/exercise`, "exercise.ts", "null").output();
+    assertEquals(new TextDecoder().decode(stdout), "NotCapable\n");
+  } finally {
+    if (before === undefined) Deno.env.delete(SUITE_ENV.importMap);
+    else Deno.env.set(SUITE_ENV.importMap, before);
+    await Deno.remove(base, { recursive: true });
+  }
 });

@@ -421,7 +421,7 @@ export function endedEarly(
     : end.signal
     ? {
       en: `the program was ended by the signal ${end.signal}`,
-      ko: `프로그램이 시그널 ${end.signal} 로 종료되었습니다`,
+      ko: `프로그램이 신호 ${end.signal} 로 종료되었습니다`,
     }
     : {
       en: `the program ended with status ${end.code}`,
@@ -435,7 +435,16 @@ export function endedEarly(
 }
 
 /** What a process that did not get on in time was doing; `state` is undefined if it did not even answer. */
-export function waitingFor(state: ChildState | undefined): Text[] {
+export function waitingFor(
+  state: ChildState | undefined,
+  { stopped = false }: { stopped?: boolean } = {},
+): Text[] {
+  if (!state && stopped) {
+    return [{
+      en: "the process has stopped itself by a signal, and does nothing",
+      ko: "프로세스가 시그널로 스스로를 정지시켜 아무것도 하지 않습니다",
+    }];
+  }
   if (!state) {
     return [{
       en: "the code runs without a pause: a loop without await lets nothing else happen",

@@ -17,6 +17,7 @@ export interface Frame {
 
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 export const CHUNK_BYTES = 65_536;
+export const MAX_DIALS_PER_LIST = 64;
 const LF = 10;
 
 /** The bytes of a frame. */

@@ -40,7 +40,7 @@ const MAX_HEAD_BYTES = 1024 * 1024;
 /** One connection to the learner's server. */
 export class HttpPeer {
   /** Has room for more than what is there, which is {@linkcode #came}. */
-  #buffer = new Uint8Array(64 * 1024);
+  #buffer = new Uint8Array(4 * 1024);
   #size = 0;
   #ended = false;
 
@@ -155,6 +155,14 @@ export class HttpPeer {
     const left = this.#take(this.#came.length);
     this.conn.note("receive", left.length > 0 ? escapeBytes(left.subarray(0, 64)) : "end of file");
     return left;
+  }
+
+  /** Throws away what has come, or comes next; how many bytes, 0 at the end of the stream. */
+  async drop(): Promise<number> {
+    if (this.#size === 0) await this.#more();
+    const dropped = this.#size;
+    this.#size = 0;
+    return dropped;
   }
 
   /** Reads at least `count` further bytes, unless the stream ends; how many came. */

@@ -7,14 +7,18 @@
 /**
  * How many TCP and UDP sockets process `pid` holds. Not those of other kinds, which the runtime has for itself.
  *
- * The kernel's tables take long to read on a busy machine, so they are only looked at if the process holds more
- * than `usual` sockets of whatever kind. 0 where the system does not tell; Linux does (proc(5)).
+ * The kernel's table of TCP takes milliseconds to read, and far more on a busy machine. So it is only looked at if the
+ * process holds more than `usual` sockets of whatever kind, and one of them is no Unix socket. 0 where the system does
+ * not tell; Linux does (proc(5)).
  */
 export function internetSocketsOf(pid: number, usual: number): number {
   const held = inodesOf(pid);
   if (held.length <= usual) return 0;
-  const known = new Set(["tcp", "udp", "tcp6", "udp6"].flatMap((table) => inodesIn(pid, table)));
-  return held.filter((inode) => known.has(inode)).length;
+  const unix = new Set(inodesIn(pid, "unix"));
+  const others = held.filter((inode) => !unix.has(inode));
+  if (others.length === 0) return 0;
+  const known = new Set(INTERNET_TABLES.flatMap((table) => inodesIn(pid, table)));
+  return others.filter((inode) => known.has(inode)).length;
 }
 
 /** How many sockets of whatever kind process `pid` holds. */
@@ -25,6 +29,11 @@ export function socketsOf(pid: number): number {
 /** Whether process `pid` stands still after SIGSTOP. */
 export function isStopped(pid: number): boolean {
   return ["t", "T", ""].includes(statOf(pid).state);
+}
+
+/** Whether Linux says that process `pid` stands still after SIGSTOP; elsewhere nobody does. */
+export function isKnownToStop(pid: number): boolean {
+  return ["t", "T"].includes(statOf(pid).state);
 }
 
 /** Whether process `pid` waits for something to happen. */
@@ -51,36 +60,56 @@ function statOf(pid: number): { state: string; flags: number } {
   }
 }
 
+/**
+ * Files and folders in `folder`, a path without links, that process `pid` holds open: their paths from there, each once,
+ * in alphabetical order.
+ */
+export function filesOf(pid: number, folder: string): string[] {
+  const held = descriptorsOf(pid)
+    .filter((target) => target === folder || target.startsWith(`${folder}/`))
+    .map((target) => target.slice(folder.length + 1) || ".");
+  return [...new Set(held)].sort();
+}
+
 /** Inodes of the sockets among the process's descriptors. */
 function inodesOf(pid: number): string[] {
+  return descriptorsOf(pid).flatMap((target) => /^socket:\[(\d+)\]$/.exec(target)?.[1] ?? []);
+}
+
+/** What the process's descriptors stand for (proc(5), fd). */
+function descriptorsOf(pid: number): string[] {
   if (Deno.build.os !== "linux") return [];
   const folder = `/proc/${pid}/fd`;
-  const inodes: string[] = [];
+  const targets: string[] = [];
   try {
     for (const { name } of Deno.readDirSync(folder)) {
-      const inode = socketInode(`${folder}/${name}`);
-      if (inode) inodes.push(inode);
+      const target = targetOf(`${folder}/${name}`);
+      if (target !== undefined) targets.push(target);
     }
   } catch {
     // The process has ended.
   }
-  return inodes;
+  return targets;
 }
 
-function socketInode(link: string): string | undefined {
+function targetOf(link: string): string | undefined {
   try {
-    return /^socket:\[(\d+)\]$/.exec(Deno.readLinkSync(link))?.[1];
+    return Deno.readLinkSync(link);
   } catch {
     // Closed while it was looked at.
     return undefined;
   }
 }
 
+const INTERNET_TABLES = ["tcp", "udp", "tcp6", "udp6"] as const;
+/** In which column of a table the inode stands. */
+const INODE_AT = { unix: 6, tcp: 9, udp: 9, tcp6: 9, udp6: 9 };
+
 /** Inodes of all sockets in one of the kernel's tables. */
-function inodesIn(pid: number, table: string): string[] {
+function inodesIn(pid: number, table: keyof typeof INODE_AT): string[] {
   try {
     const lines = Deno.readTextFileSync(`/proc/${pid}/net/${table}`).trim().split("\n").slice(1);
-    return lines.map((line) => line.trim().split(/\s+/)[9] ?? "");
+    return lines.map((line) => line.trim().split(/\s+/)[INODE_AT[table]] ?? "");
   } catch {
     return [];
   }

@@ -9,12 +9,15 @@ import { escapeBytes, expectBytes } from "./bytes.ts";
 import { fail } from "./failure.ts";
 import type { Endpoint } from "./learner.ts";
 import type { ResetListener, ResetPeer } from "./reset_peer.ts";
-import { showAddr, showBytes, type Transcript } from "./transcript.ts";
+import { bytesAsTheyAre, showAddr, showBytes, type Transcript } from "./transcript.ts";
+
+const MOST_TO_READ = 256 * 1024;
 
 /** A peer's end of one connection. */
 export class PeerConn {
   readonly #conn: Deno.TcpConn;
   readonly #transcript: Transcript;
+  #readBytes = 4 * 1024;
 
   constructor(conn: Deno.TcpConn, transcript: Transcript) {
     this.#conn = conn;
@@ -31,7 +34,7 @@ export class PeerConn {
 
   /** Sends all of `data`. */
   async send(data: Uint8Array): Promise<void> {
-    this.#transcript.peer("send", showBytes(data));
+    this.#transcript.peer("send", bytesAsTheyAre(data));
     for (let done = 0; done < data.length;) done += await this.#conn.write(data.subarray(done));
   }
 
@@ -47,17 +50,19 @@ export class PeerConn {
       if (n === null) break;
       size += n;
     }
-    this.#transcript.peer("receive", showBytes(data.subarray(0, size)));
+    this.#transcript.peer("receive", bytesAsTheyAre(data.subarray(0, size)));
     return data.subarray(0, size);
   }
 
   /** Receives what has come, without a line in the story; nothing at the end of the stream. */
   async read(): Promise<Uint8Array | undefined> {
-    const buffer = new Uint8Array(64 * 1024);
+    const buffer = new Uint8Array(this.#readBytes);
     const n = await this.#conn.read(buffer).catch((error) => {
       this.#transcript.peer("read", `✗ ${error.name}`);
       return null;
     });
+    // Most of what comes is short. Where more is there, fewer and larger reads take it.
+    if (n === buffer.length) this.#readBytes = Math.min(n * 8, MOST_TO_READ);
     return n === null ? undefined : buffer.subarray(0, n);
   }
 

@@ -7,13 +7,21 @@
  */
 
 import type { Text } from "../../workbook/text.ts";
-import { type ChildEnd, exerciseCommand, FLOOD_MIB, live } from "./child.ts";
+import {
+  type ChildEnd,
+  exerciseCommand,
+  FLOOD_MIB,
+  graphCommand,
+  live,
+  packageFolders,
+} from "./child.ts";
 import { dir, file } from "./exercise.ts";
 import { threw } from "./explain.ts";
 import { fail } from "./failure.ts";
 import { startFairClock } from "./fair_clock.ts";
 import { isAsleep, isEnding } from "./kernel.ts";
 import { report } from "./report.ts";
+import { strangers } from "./strangers.ts";
 import type { Transcript } from "./transcript.ts";
 
 /** What it prints is kept up to this size, in characters, on each of its two streams. */
@@ -22,7 +30,45 @@ const KEPT_CHARS = 16 * 1024;
 const PATIENCE_MS = 2_000;
 
 /** How Deno begins the name of each file of the exercise's. */
-const FOLDER = `${new URL(`file://${dir.split("/").map(encodeURIComponent).join("/")}`).href}/`;
+const FOLDER = urlOf(dir);
+
+function urlOf(folder: string): string {
+  return `${new URL(`file://${folder.split("/").map(encodeURIComponent).join("/")}`).href}/`;
+}
+
+/** What is run instead of an exercise that imports what it may not read: it ends as that import should. */
+let refused: string | undefined;
+let looked = false;
+
+/**
+ * What is to be run as the program. The imports that stand in a program's own files need no permission to read, so
+ * that those of a stranger's are looked at first.
+ */
+function mainModule(): string {
+  if (!strangers || looked) return refused ?? "exercise.ts";
+  looked = true;
+  const within = [FOLDER, ...packageFolders().map((folder) => urlOf(folder.replace(/\/$/, "")))];
+  try {
+    const { stdout } = graphCommand(dir, "exercise.ts").outputSync();
+    const { modules } = JSON.parse(new TextDecoder().decode(stdout)) as {
+      modules: { specifier: string }[];
+    };
+    const outside = modules.find(({ specifier }) =>
+      specifier.startsWith("file:") && !within.some((folder) => specifier.startsWith(folder))
+    );
+    if (outside) refused = refusalOf(outside.specifier);
+  } catch {
+    // It cannot be read: running it says why.
+  }
+  return refused ?? "exercise.ts";
+}
+
+function refusalOf(specifier: string): string {
+  const message = `Requires read access to ${JSON.stringify(specifier)}`;
+  const code = `class NotCapable extends Error { name = "NotCapable" } ` +
+    `throw new NotCapable(${JSON.stringify(message)})`;
+  return `data:application/javascript,${encodeURIComponent(code)}`;
+}
 
 /** What is waited for, and the mistake that it shows if it does not come. */
 export interface Awaited {
@@ -48,7 +94,7 @@ export class Program {
   constructor(transcript: Transcript, readonly task: number) {
     this.#transcript = transcript;
     transcript.you("run", `deno run ${file.label}`);
-    this.#process = exerciseCommand(dir, "exercise.ts", "null").spawn();
+    this.#process = exerciseCommand(dir, mainModule(), "null").spawn();
     live.add(this);
     const { pid } = this.#process;
     report({ record: "child", pid });
@@ -220,7 +266,7 @@ export function showEnd({ code, signal }: ChildEnd): Text {
   return signal
     ? {
       en: `the program was ended by the signal ${signal}`,
-      ko: `프로그램이 시그널 ${signal} 로 종료되었습니다`,
+      ko: `프로그램이 신호 ${signal} 로 종료되었습니다`,
     }
     : {
       en: `the program ended with status ${code}`,

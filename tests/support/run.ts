@@ -8,7 +8,7 @@ import type { ChildState } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
 import { ChildEndedError, OrderError } from "./child.ts";
 import { file, type Loaded } from "./exercise.ts";
-import { internetSocketsOf, socketsOf } from "./kernel.ts";
+import { internetSocketsOf, isKnownToStop, socketsOf } from "./kernel.ts";
 import { startFairClock } from "./fair_clock.ts";
 import {
   callEnds,
@@ -81,6 +81,9 @@ interface Process {
 const PING_BEFORE_MS = 700;
 /** How long a socket may stay open after everything that should close it, in milliseconds. */
 const LEAK_PATIENCE_MS = 500;
+
+/** Errors that nobody handled, as many as are told. */
+const MAX_LOST = 3;
 
 const LOADS: Text = { en: `${file.label} can be loaded`, ko: `${file.label} 를 불러올 수 있음` };
 
@@ -327,7 +330,7 @@ export class Run {
     const step = this.#steps.at(-1);
     const seconds = timeMs / 1000;
     const received = step?.received?.();
-    const waits = waitingFor(state);
+    const waits = waitingFor(state, { stopped: isKnownToStop(this.#loaded.child.pid) });
     const failure = new TaskFailure({
       kind: this.loading ? "load" : "hang",
       expected: this.#expectation(),
@@ -342,7 +345,9 @@ export class Run {
       mistake: step?.mistake,
     });
     const unhandledErrors = this.#processes.flatMap(({ learner }) => learner?.unhandled ?? []);
-    for (const lost of unhandledErrors) failure.facts.notes.push(unhandled(lost));
+    for (const lost of unhandledErrors.slice(0, MAX_LOST)) {
+      failure.facts.notes.push(unhandled(lost));
+    }
     this.#noteReplaced(failure);
     return failure;
   }

@@ -144,6 +144,8 @@ export class NodeLink {
   #ended = Promise.withResolvers<void>();
   #sent: Promise<void> = Promise.resolve();
   #isReading = false;
+  /** How often {@linkcode heard} has asked. */
+  #pings = 0;
   /** Every frame that came. */
   readonly frames: Frame[] = [];
   /** What came that is no frame. */
@@ -260,6 +262,13 @@ export class NodeLink {
       if (this.isOver) throw new Error(`no ${type}`);
       await this.#news.promise;
     }
+  }
+
+  /** Resolves when the other side has read what this end sent until now, as the answer to a ping tells, or is gone. */
+  async heard(): Promise<void> {
+    const count = ++this.#pings;
+    this.send({ type: "ping" });
+    while (this.all("pong").length < count && !this.isOver) await this.#news.promise;
   }
 
   /** The next frame of one of those types; others may come between. */

@@ -16,9 +16,20 @@ export interface Ends {
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
-/** The bytes of an IP address in any valid text form, or nothing. */
+/** Addresses that were read already. */
+const known = new Map<string, Bytes | undefined>();
+/** The longest text of an address is "0000:0000:0000:0000:0000:ffff:255.255.255.255". */
+const MAX_ADDRESS = 45;
+
+/** The bytes of an IP address in any valid text form, or nothing. They are not to be changed. */
 export function ipBytes(text: unknown): Bytes | undefined {
   if (typeof text !== "string") return undefined;
+  if (text.length > MAX_ADDRESS) return undefined;
+  if (!known.has(text)) known.set(text, parsedIp(text));
+  return known.get(text);
+}
+
+function parsedIp(text: string): Bytes | undefined {
   if (/^(\d{1,3})(\.\d{1,3}){3}$/.test(text)) {
     const parts = text.split(".").map(Number);
     return parts.every((part) => part < 256) ? Uint8Array.from(parts) : undefined;
@@ -70,18 +81,26 @@ function u32(value: number, littleEndian = false): Bytes {
 
 const word = (bytes: Uint8Array, at: number) => bytes[at]! * 256 + bytes[at + 1]!;
 
-function words(bytes: Uint8Array): number[] {
-  const found: number[] = [];
-  for (let i = 0; i < bytes.length; i += 2) found.push(bytes[i]! * 256 + (bytes[i + 1] ?? 0));
-  return found;
+/** The sum of the words, with all its carries. It is exact up to 2^53. */
+function sumOf(bytes: Uint8Array): number {
+  let sum = 0;
+  for (let i = 0; i < bytes.length; i += 2) sum += bytes[i]! * 256 + (bytes[i + 1] ?? 0);
+  return sum;
 }
-
-const total = (numbers: number[]) => numbers.reduce((sum, one) => sum + one, 0);
 
 /** The Internet checksum. */
 export function checksum(bytes: Uint8Array): number {
-  const sum = total(words(bytes));
+  return complementOf(sumOf(bytes));
+}
+
+function complementOf(sum: number): number {
   return 65_535 - (sum > 0 && sum % 65_535 === 0 ? 65_535 : sum % 65_535);
+}
+
+/** Whether the checksum of a segment fits. Its pseudo-header is a sum like any other, in whichever layout. */
+function fits(ends: Ends, protocol: number, segment: Uint8Array): boolean {
+  const addresses = sumOf(ipBytes(ends.source)!) + sumOf(ipBytes(ends.destination)!);
+  return complementOf(addresses + protocol + segment.length + sumOf(segment)) === 0;
 }
 
 /** Checksums as they come out by mistake, under the mistake's name. */
@@ -91,9 +110,9 @@ export const WRONG_CHECKSUMS: Record<string, (bytes: Uint8Array) => number> = {
     return (right & 0xff) * 256 + (right >> 8);
   },
   "complement-missing": (bytes) => 65_535 - checksum(bytes),
-  "carry-dropped": (bytes) => 65_535 - total(words(bytes)) % 65_536,
+  "carry-dropped": (bytes) => 65_535 - sumOf(bytes) % 65_536,
   "carry-folded-once": (bytes) => {
-    const sum = total(words(bytes));
+    const sum = sumOf(bytes);
     return 65_535 - (sum % 65_536 + Math.floor(sum / 65_536)) % 65_536;
   },
   "odd-byte-misplaced": (bytes) =>
@@ -258,7 +277,7 @@ export function readUdp(bytes: Uint8Array, ends: Ends): UdpRead | undefined {
   const segment = bytes.slice(0, length);
   const isNone = word(segment, 6) === 0;
   if (isNone && ends.source.includes(":")) return undefined;
-  if (!isNone && checksum(join(pseudoHeader(ends, 17, length), segment)) !== 0) return undefined;
+  if (!isNone && !fits(ends, 17, segment)) return undefined;
   return {
     sourcePort: word(segment, 0),
     destinationPort: word(segment, 2),
@@ -446,9 +465,8 @@ function readRecord(
   const isWhole = !packet.isCut && end <= content.length && begin <= content.length;
   if (begin < (isUdp ? 8 : 20) || end < begin && isUdp || (!isWhole && !isCut)) return broken;
   const segment = content.slice(0, end);
-  const pseudo = pseudoHeader(packet, packet.protocol, segment.length);
   const isNone = isUdp && word(segment, 6) === 0;
-  const judged = isNone ? "none" : checksum(join(pseudo, segment)) === 0 ? "good" : "bad";
+  const judged = isNone ? "none" : fits(packet, packet.protocol, segment) ? "good" : "bad";
   // Of a record that was cut and holds all of the segment the checksum can be judged, though it need not be.
   const also = isCut && isWhole
     ? judged

@@ -81,6 +81,8 @@ export function task(
     name: `task ${task}: ${name.en}`,
     sanitizeOps: false,
     sanitizeResources: false,
+    // The suite ends itself when its runner has gone.
+    sanitizeExit: false,
     fn: () => runAndReport(test),
   });
 }

@@ -12,12 +12,14 @@ import type { WireAddr, WireEvent } from "../../workbook/protocol.ts";
 import { escapeBytes } from "./bytes.ts";
 import { fromBase64 } from "./wire.ts";
 
+/** A text, or how it is made: most stories are never told. */
+type Detail = string | (() => string);
+
 interface Step {
   at: number;
   who: "you" | "peer";
   event: string;
-  /** Told when somebody asks for the story: of a test that passes nobody does. */
-  detail: () => string | undefined;
+  detail: Detail;
 }
 
 const MAX_STEPS = 30;
@@ -35,40 +37,41 @@ export class Transcript {
   #isMade = false;
 
   /** Notes what a peer of the suite's is about to do. */
-  peer(event: string, detail: string | (() => string) = ""): void {
+  peer(event: string, detail: Detail = ""): void {
     this.#add("peer", event, detail);
   }
 
   /** Notes what the suite asks of the learner's code. */
-  you(event: string, detail = ""): void {
+  you(event: string, detail: Detail = ""): void {
     this.#add("you", event, detail);
   }
 
-  #add(who: "you" | "peer", event: string, detail: string | (() => string)): void {
-    const tell = typeof detail === "string" ? () => detail : detail;
-    this.#steps.push({ at: now(), who, event, detail: tell });
+  #add(who: "you" | "peer", event: string, detail: Detail): void {
+    this.#steps.push({ at: now(), who, event, detail });
   }
 
   /** Notes what the learner's code did. `label` tells which process it was, if there are several. */
   wire(event: WireEvent, label = ""): void {
     const made = this.#isMade && event.error ? " (made by the test)" : "";
     this.#isMade = event.event === "fault";
-    const detail = () => {
-      const described = describeEvent(event);
-      return described === undefined ? undefined : `${label}${described}${made}`;
-    };
+    if (UNTOLD.has(event.event)) return;
+    const detail = () => `${label}${describeEvent(event)}${made}`;
     this.#steps.push({ at: event.at, who: "you", event: event.event, detail });
   }
 
   /** The steps in order; of a long story the beginning and the end. */
   steps(): TranscriptStep[] {
     const sorted = this.#steps.toSorted((a, b) => a.at - b.at);
-    const told = sorted
-      .map(({ who, event, detail }) => ({ who, event, detail: detail() }))
-      .filter((one) => one.detail !== undefined)
-      .map(({ who, event, detail = "" }, i) => ({ step: i + 1, who, event, detail }));
-    if (told.length <= MAX_STEPS) return told;
-    return [...told.slice(0, 12), ...told.slice(12 - MAX_STEPS)];
+    const numbered = sorted.map((step, i) => ({ ...step, number: i + 1 }));
+    const told = numbered.length <= MAX_STEPS
+      ? numbered
+      : [...numbered.slice(0, 12), ...numbered.slice(12 - MAX_STEPS)];
+    return told.map(({ number, who, event, detail }) => ({
+      step: number,
+      who,
+      event,
+      detail: typeof detail === "string" ? detail : detail(),
+    }));
   }
 
   /** Forgets everything. */
@@ -85,13 +88,6 @@ export function showAddr(addr: WireAddr | undefined): string {
   return `${host}:${addr.port}`;
 }
 
-/** Keeps as many of the bytes as will be shown. */
-export function showLater(bytes: Uint8Array): () => string {
-  const head = bytes.slice(0, SHOWN_BYTES);
-  const size = bytes.length;
-  return () => showBytes(head, size);
-}
-
 /** `5 bytes "hello"`. */
 export function showBytes(bytes: Uint8Array, size = bytes.length): string {
   let shown = Math.min(bytes.length, SHOWN_BYTES);
@@ -100,6 +96,23 @@ export function showBytes(bytes: Uint8Array, size = bytes.length): string {
   const unit = size === 1 ? "byte" : "bytes";
   return `${size} ${unit} ${escapeBytes(bytes.subarray(0, shown))}${cut}`;
 }
+
+/** A story of `bytes` as they are now, to be told later. */
+export function bytesAsTheyAre(bytes: Uint8Array): () => string {
+  const { length } = bytes;
+  const begin = bytes.slice(0, SHOWN_BYTES);
+  return () => showBytes(begin, length);
+}
+
+/** Events that no story tells of. */
+const UNTOLD = new Set<WireEvent["event"]>([
+  "unhandled",
+  "streams",
+  "fault",
+  "callback",
+  "outcome",
+  "replaced",
+]);
 
 function describeEvent(event: WireEvent): string | undefined {
   const { addr, remoteAddr, error } = event;
@@ -135,12 +148,5 @@ function describeEvent(event: WireEvent): string | undefined {
       return `status ${event.code}`;
     case "forbidden":
       return event.names?.join(", ");
-    case "unhandled":
-    case "streams":
-    case "fault":
-    case "callback":
-    case "outcome":
-    case "replaced":
-      return undefined;
   }
 }

@@ -104,7 +104,11 @@ export function decodeValue(wire: WireValue): unknown {
     case "array":
       return wire.items.map(decodeValue);
     case "record":
-      return Object.fromEntries(wire.entries.map(([key, item]) => [key, decodeValue(item)]));
+      return Object.fromEntries(
+        wire.entries.map((
+          [key, item],
+        ) => [key, typeof item === "object" ? decodeValue(item) : item]),
+      );
     case "error":
       return new RemoteError(wire.error);
     case "handle":

@@ -53,6 +53,7 @@ th { color: var(--soft); font-weight: 600; }
 thead th { position: sticky; top: 0; background: var(--paper); }
 .num { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 .name { overflow-wrap: anywhere; min-width: 9rem; }
+td.pass, td.fail, td.error { white-space: nowrap; }
 .pass { color: var(--good); } .fail { color: var(--ink); } .error { color: var(--warn); font-weight: 600; }
 code { font: .85em ui-monospace, monospace; color: var(--soft); overflow-wrap: anywhere; }
 a { color: inherit; text-decoration-color: var(--soft); }
@@ -64,9 +65,12 @@ svg text { fill: var(--soft); font: 11px system-ui, sans-serif; }
 td.chart { width: 22%; min-width: 6rem; }
 td.chart svg { height: .8rem; margin-top: .35rem; }
 @media print { :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --tint: #f3f3f3; --bar: #3b7dd8;
-  --bad: #c4432b; --warn: #9a6700; --good: #1a7f37; } body { max-width: none; padding: 0; font-size: 10pt; }
-  h2 { break-after: avoid; } tr, svg, .facts { break-inside: avoid; } thead th { position: static; }
+  --bad: #c4432b; --warn: #9a6700; --good: #1a7f37; } html { font-size: 9pt; }
+  body { max-width: none; padding: 0; font-size: 1rem; } h2 { break-after: avoid; margin-top: 2rem; }
+  tr, svg, .facts { break-inside: avoid; } tbody tr:nth-child(-n + 2) { break-after: avoid; }
+  th, td { padding: .2rem .5rem; } thead th { position: static; } a { text-decoration: none; }
   .wide { overflow: visible; } svg, .facts li { print-color-adjust: exact; } }
+@page { margin: 14mm 14mm 16mm; @bottom-right { content: counter(page) " / " counter(pages); font: 8pt system-ui, sans-serif; } }
 `;
 
 const WORDS = {
@@ -89,9 +93,9 @@ const WORDS = {
   task: { en: "task", ko: "과제" },
   failed: { en: "failed", ko: "실패" },
   noneFailed: { en: "Nobody failed a task.", ko: "실패한 과제가 없습니다." },
-  mistakes: { en: "Named mistakes, by frequency", ko: "이름 붙은 실수(많은 순)" },
+  mistakes: { en: "Named mistakes, by frequency", ko: "자주 하는 실수(많은 순)" },
   mistake: { en: "mistake", ko: "실수" },
-  noMistakes: { en: "No named mistake was seen.", ko: "이름 붙은 실수가 없습니다." },
+  noMistakes: { en: "No named mistake was seen.", ko: "자주 하는 실수가 없습니다." },
   look: { en: "Gradings to look at", ko: "확인할 채점" },
   noErrors: {
     en: "Every submission has a verdict.",

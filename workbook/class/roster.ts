@@ -177,9 +177,20 @@ function renamed(item: Item, name: string | undefined): Item {
   };
 }
 
-const LINK: Text = {
-  en: "The submission is a symbolic link, which is not followed.",
-  ko: "제출물이 심볼릭 링크입니다. 링크는 따라가지 않습니다.",
+/** Why a thing in the folder is nobody's work, by its kind. */
+const REFUSED: Partial<Record<Entry["kind"], Text>> = {
+  link: {
+    en: "The submission is a symbolic link, which is not followed.",
+    ko: "제출물이 심볼릭 링크입니다. 링크는 따라가지 않습니다.",
+  },
+  other: {
+    en: "The submission is neither a folder nor a file.",
+    ko: "제출물이 폴더도 파일도 아닙니다.",
+  },
+  closed: {
+    en: "The submission cannot be read: its name is not UTF-8, or it has gone.",
+    ko: "제출물을 읽을 수 없습니다. 이름이 UTF-8이 아니거나 그사이에 사라졌습니다.",
+  },
 };
 
 /** All that several things hold, with what is in archives. */
@@ -187,8 +198,9 @@ export async function filesOf(parts: Item[]): Promise<{ entries: Entry[]; proble
   const problems: ZipError[] = [];
   const entries: Entry[] = [];
   for (const part of parts) {
-    if (part.kind === "link") {
-      problems.push(new ZipError(LINK));
+    const refused = REFUSED[part.kind];
+    if (refused) {
+      problems.push(new ZipError(refused));
       continue;
     }
     const own = await part.entries();

@@ -161,3 +161,40 @@ Deno.test("readRoster() says what is no class", async () => {
   await assertRejects(() => readRoster(dir), CommandError, "no submissions");
   await Deno.remove(dir);
 });
+
+/** Calls the shell, for names and files that Deno cannot make. */
+async function shell(script: string): Promise<void> {
+  const { success } = await new Deno.Command("/bin/sh", { args: ["-c", script] }).output();
+  assertEquals(success, true);
+}
+
+Deno.test({
+  name: "readRoster() stops at no name and no file, and says what it could not read",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    const base = await Deno.makeTempDir({ prefix: "workbook_roster_" });
+    try {
+      await shell(`cd "${base}"
+        for student in ada "$(printf 'bad\\377')"; do
+          mkdir -p "$student/01_create_bind"
+          echo code > "$student/01_create_bind/exercise.ts"
+        done
+        touch "$(printf 'ada/\\376\\377')" "$(printf 'ada/01_create_bind/\\377.ts')"
+        mkfifo pipe ada/pipe`);
+      const { students } = await readRoster(base);
+      const taken = await Promise.all(students.map((student) => takeStudent(student, SLUGS)));
+      const told = students.map(({ name }, i) => [
+        name,
+        taken[i]!.exercises.size,
+        taken[i]!.problem?.en ?? "",
+      ]);
+      assertEquals(told, [
+        ["ada", 1, ""],
+        ["bad\ufffd", 0, "The submission cannot be read: its name is not UTF-8, or it has gone."],
+        ["pipe", 0, "The submission is neither a folder nor a file."],
+      ]);
+    } finally {
+      await Deno.remove(base, { recursive: true }).catch(() => shell(`rm -r "${base}"`));
+    }
+  },
+});

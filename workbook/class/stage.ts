@@ -43,7 +43,8 @@ export function chooseExercises(
   const chosen = new Map<string, { entry: Entry; rank: [number, number, string] }>();
   for (const entry of entries) {
     const parts = entry.path.split("/");
-    const isLink = entry.kind === "link" && slugs.includes(parts.at(-1)!);
+    // In the place of a lesson's folder.
+    const isLink = ["link", "closed"].includes(entry.kind) && slugs.includes(parts.at(-1)!);
     if (parts.at(-1) !== "exercise.ts" && !isLink) continue;
     const parent = isLink ? parts.at(-1)! : parts.at(-2) ?? "";
     const isOwn = slugs.includes(parent);
@@ -89,7 +90,9 @@ export async function takeStudent(
     }
     const used = new Set([...chosen.values()].filter(({ kind }) => kind === "file"));
     staged.ignored = listed(entries.filter((entry) => entry.kind !== "folder" && !used.has(entry)));
-    const problem = problems[0]?.sentence ?? [...staged.refused.values()][0];
+    const closed = entries.find(({ kind }) => kind === "closed");
+    const problem = problems[0]?.sentence ?? [...staged.refused.values()][0] ??
+      (closed && cannotBeRead(closed));
     if (staged.exercises.size === 0 && problem) staged.problem = problem;
   } catch (error) {
     staged.exercises.clear();
@@ -108,6 +111,7 @@ export async function writeStaged(dir: string, { exercises }: Staged): Promise<v
 }
 
 async function readExercise(entry: Entry): Promise<Uint8Array<ArrayBuffer> | Text> {
+  if (entry.kind === "closed") return cannotBeRead(entry);
   if (entry.kind !== "file") {
     return entry.kind === "link"
       ? {
@@ -132,6 +136,10 @@ async function readExercise(entry: Entry): Promise<Uint8Array<ArrayBuffer> | Tex
   } catch (error) {
     return error instanceof ZipError ? error.sentence : unreadable(error);
   }
+}
+
+function cannotBeRead({ path }: Entry): Text {
+  return { en: `"${path}" cannot be read.`, ko: `"${path}" 을(를) 읽을 수 없습니다.` };
 }
 
 function unreadable(error: unknown): Text {

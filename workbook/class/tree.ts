@@ -21,7 +21,8 @@ const TOOLS = new Set([".git", "node_modules", "__MACOSX", ".workbook", ".deno"]
 export interface Entry {
   /** Relative, with slashes; no part of it is empty, `.` or `..`. */
   path: string;
-  kind: "file" | "folder" | "link" | "other";
+  /** `closed`: a folder that cannot be read, or something whose name is none that can be asked for. */
+  kind: "file" | "folder" | "link" | "other" | "closed";
   size: number;
   /** The bytes, at most `maxBytes`. Rejects with a {@linkcode ZipError} where an archive is at fault. */
   read(maxBytes: number): Promise<Uint8Array<ArrayBuffer>>;
@@ -40,11 +41,10 @@ export async function folderEntries(dir: string): Promise<Entry[]> {
       if (entries.length >= MAX_FILES) return;
       if (TOOLS.has(entry.name)) continue;
       const path = within === "" ? entry.name : `${within}/${entry.name}`;
-      entries.push(await folderEntry(`${dir}/${path}`, path));
-      if (entry.isDirectory && depth < MAX_DEPTH) {
-        await visit(path, depth + 1).catch((error) => {
-          if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
-        });
+      const one = await folderEntry(`${dir}/${path}`, path);
+      entries.push(one);
+      if (one.kind === "folder" && depth < MAX_DEPTH) {
+        await visit(path, depth + 1).catch(() => one.kind = "closed");
       }
     }
   };
@@ -54,16 +54,21 @@ export async function folderEntries(dir: string): Promise<Entry[]> {
 
 /** One entry of a folder. */
 export async function folderEntry(full: string, path: string): Promise<Entry> {
-  const info = await Deno.lstat(full);
+  const info = await Deno.lstat(full).catch(() => undefined);
   return {
     path,
-    kind: info.isSymlink ? "link" : info.isFile ? "file" : info.isDirectory ? "folder" : "other",
-    size: info.size,
+    kind: kindOf(info),
+    size: info?.size ?? 0,
     read: async (maxBytes) => {
       const source = await fileSource(full);
       return await source.read(0, Math.min(source.size, maxBytes));
     },
   };
+}
+
+function kindOf(info: Deno.FileInfo | undefined): Entry["kind"] {
+  if (!info) return "closed";
+  return info.isSymlink ? "link" : info.isFile ? "file" : info.isDirectory ? "folder" : "other";
 }
 
 /** The entries of an archive. Rejects with a {@linkcode ZipError} if it cannot be read. */

@@ -13,6 +13,7 @@ import { type Submission, submissionsOf } from "../check/submissions.ts";
 import { type LessonInfo, lessonSlugs, readLesson, readMistakes } from "../course.ts";
 import { SUITE_ENV } from "../records.ts";
 import { ProgressLine, standardScreen } from "../terminal.ts";
+import { LANGUAGES } from "../text.ts";
 import { readOptions, wholeNumber } from "./options.ts";
 
 /** Golden files are made with this seed. */
@@ -34,13 +35,14 @@ export async function checkCommand(args: string[], root: string): Promise<number
     options.values.has(name) ? wholeNumber(options.values.get(name), `--${name}`, 0) : fallback;
   const busy = Array.from({ length: number("busy", 0) }, startBusyProcess);
   try {
-    const { gradings, submissions, problems } = await runCheck(root, {
+    const { gradings, submissions, ...found } = await runCheck(root, {
       lessons: options.rest.map((text) => wholeNumber(text, "check", 1)),
       update: options.flags.has("or") ? "too" : options.flags.has("update") ? "instead" : "no",
       repeat: number("repeat", 0),
       workers: Math.max(1, number("workers", WORKERS)),
       only: options.values.get("only") ?? "",
     });
+    const problems = [...found.problems, ...found.wordings];
     for (const problem of problems) console.log(`✗ ${problem}`);
     console.log(
       `${gradings} gradings of ${submissions} submissions, ${problems.length} problems`,
@@ -52,11 +54,24 @@ export async function checkCommand(args: string[], root: string): Promise<number
   }
 }
 
-/** Checks lessons; `passed` counts the gradings without a problem. */
+/** What a check found. */
+export interface CheckReport {
+  gradings: number;
+  submissions: number;
+  /** Gradings without a problem. */
+  passed: number;
+  problems: string[];
+  /** Where learners are told something else than the golden files keep. */
+  wordings: string[];
+  /** How many golden files were looked at. */
+  compared: number;
+}
+
+/** Checks lessons. */
 export async function runCheck(
   root: string,
   { lessons = [], ...options }: Partial<CheckOptions> & { lessons?: number[] } = {},
-): Promise<{ gradings: number; submissions: number; passed: number; problems: string[] }> {
+): Promise<CheckReport> {
   const slugs = await lessonSlugs(root);
   const chosen = slugs.filter((slug) =>
     lessons.length === 0 || lessons.includes(Number(slug.slice(0, 2)))
@@ -73,8 +88,8 @@ export async function runCheck(
   const all = await Promise.all(slugs.map((slug) => readLesson(root, slug)));
   check.problems.push(...await readmeProblems(root, all, (options.update ?? "no") !== "no"));
   for (const slug of chosen) await check.lesson(await readLesson(root, slug));
-  const { gradings, submissions, passed, problems } = check;
-  return { gradings, submissions, passed, problems };
+  const { gradings, submissions, passed, problems, wordings, compared } = check;
+  return { gradings, submissions, passed, problems, wordings, compared };
 }
 
 /** A process that keeps one core busy, for at most an hour. */
@@ -88,12 +103,14 @@ interface CheckOptions {
   repeat: number;
   workers: number;
   only: string;
-  /** Grades a part of the wrong submissions, and a part of their tasks. */
+  /** Grades a part of the wrong submissions, drawn anew each time, and a part of their tasks. */
   brief: boolean;
 }
 
 class Check {
   readonly problems: string[] = [];
+  readonly wordings: string[] = [];
+  compared = 0;
   gradings = 0;
   passed = 0;
   submissions = 0;
@@ -114,9 +131,8 @@ class Check {
     this.problems.push(...await partProblems(root, lesson, all));
     this.problems.push(...await stubProblems(root, lesson, this.#options.update !== "no"));
     const mistakes = await readMistakes(root, slug);
-    const submissions = all.filter(({ name, trouble }) =>
-      !trouble && name.includes(this.#options.only) && !(this.#options.brief && isPassedOver(name))
-    );
+    const sound = all.filter(({ name, trouble }) => !trouble && name.includes(this.#options.only));
+    const submissions = this.#options.brief ? someOf(sound) : sound;
     this.submissions += submissions.length;
     const { brief } = this.#options;
     const setting = { root, lesson, mistakes, importMap: this.#importMap, brief };
@@ -140,9 +156,8 @@ class Check {
         }
         this.problems.push(...problems);
         if (hasGolden(next.submission)) {
-          this.problems.push(
-            ...await goldenProblems(root, slug, { ...graded, update }),
-          );
+          this.compared += LANGUAGES.length;
+          this.wordings.push(...await goldenProblems(root, slug, { ...graded, update }));
         }
         if (next.submission.kind === "solution") this.#checkPlan(lesson, graded, all, mistakes);
       }
@@ -175,9 +190,22 @@ class Check {
   }
 }
 
-/** Of the variants of a mistake, a brief check takes one in three, by chance. */
-function isPassedOver(name: string): boolean {
-  return name.startsWith("wrong/") && name.includes("__") && Math.random() > 1 / 3;
+/** What a brief check grades: one wrong submission of each mistake, a third of the misbehaving ones, and all others. */
+function someOf(submissions: Submission[]): Submission[] {
+  const isByChance = ({ kind }: Submission) => kind === "wrong" || kind === "misbehaving";
+  const wrong = submissions.filter(({ kind }) => kind === "wrong");
+  const misbehaving = submissions.filter(({ kind }) => kind === "misbehaving");
+  const taken = [
+    ...Map.groupBy(shuffled(wrong), ({ mistake }) => mistake).values().map(([first]) => first!),
+    ...shuffled(misbehaving).slice(0, Math.ceil(misbehaving.length / 3)),
+  ];
+  return submissions.filter((submission) => !isByChance(submission) || taken.includes(submission));
+}
+
+function shuffled<T>(list: T[]): T[] {
+  return list.map((item) => ({ item, order: Math.random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ item }) => item);
 }
 
 function hasGolden({ kind }: Submission): boolean {

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { FORMATS } from "../grading/formats/formats.ts";
 import type { SubmissionResult } from "../grading/model.ts";
-import { bestSandbox } from "../grading/sandbox.ts";
+import { bestSandbox, holds } from "../grading/sandbox.ts";
 import { SUITE_ENV } from "../records.ts";
 import { pathOf } from "../std/paths.ts";
 
@@ -131,6 +133,24 @@ Deno.test("grade says which sandbox is in force where namespaces cannot be made"
   assertEquals([code, JSON.parse(stdout).sandbox], [0, "limits"]);
 });
 
+const bubblewrap = ["/usr/bin/bwrap", "/bin/bwrap"].find((path) => existsSync(path));
+
+Deno.test({
+  name: "grade makes namespaces by bubblewrap where unshare cannot",
+  ignore: bubblewrap === undefined || !await holds("bwrap"),
+  async fn() {
+    using folder = temporary();
+    await Deno.symlink(bubblewrap!, `${folder.path}/bwrap`);
+    const { code, stdout } = await run(
+      // A lesson with a program, and one with captures to read.
+      ["solutions", "--lesson", "4", "--lesson", "8", "--format", "json", "--require-sandbox"],
+      { PATH: folder.path },
+    );
+    const { sandbox, status } = JSON.parse(stdout);
+    assertEquals([code, status, sandbox], [0, "pass", "namespaces"]);
+  },
+});
+
 Deno.test("grade adds the tasks of a teacher's own suite, with their points", async () => {
   using folder = temporary();
   await Deno.writeTextFile(
@@ -158,7 +178,8 @@ Deno.test("grade adds the tasks of a teacher's own suite, with their points", as
     "## Task 1: Any port (3 points)\n\n## Task 2: A lie (5 points)\n",
   );
   const { code, stdout } = await run(args);
-  const { score, max_score, lessons } = JSON.parse(stdout) as SubmissionResult;
+  const result = JSON.parse(stdout) as SubmissionResult;
+  const { score, max_score, lessons } = result;
   assertEquals([code, score, max_score], [1, 15, 20]);
   const own = lessons[0]!.tasks.slice(6);
   assertEquals(own.map(({ task, title, score }) => [task, title, score]), [
@@ -166,6 +187,10 @@ Deno.test("grade adds the tasks of a teacher's own suite, with their points", as
     [8, "A lie", 0],
   ]);
   assertEquals(own[0]!.tests[0]!.name, "task 7: formatAddress() takes any port");
+  // The course has no hints for them.
+  const [, told = ""] = FORMATS.text!(result, "en").split("task 8");
+  assertStringIncludes(told, "received");
+  assert(!/deno task (hint|lesson)/.test(told), told);
 });
 
 Deno.test("grade says what is wrong with its arguments, one sentence and one next step", async () => {

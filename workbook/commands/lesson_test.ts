@@ -253,6 +253,8 @@ Deno.test("lesson says in a sentence on standard error what is wrong with the co
     [["1", "2"], 'There is nothing to do with "2".'],
     [["1", "--tsk", "1"], "There is no option --tsk."],
     [["1", "--task", "7"], "Lesson 1 has no task 7."],
+    // As `deno task lesson1 -- --task 7` gives it.
+    [["1", "--", "--task", "7"], "Lesson 1 has no task 7."],
     [["1", "--task", "1", "--task", "0"], '--task takes a whole number from 1 up, not "0".'],
     [["1", "--seed", "1e3"], '--seed takes a whole number from 0 up, not "1e3".'],
     [["1", "--target", "nowhere"], 'There is no folder "nowhere".'],

@@ -18,6 +18,12 @@ const REPEATS = 3;
 /** Gradings at a time: more than cores, since a submission that hangs is waited for. */
 const GRADERS = 3;
 
+/**
+ * Which part of what learners are told may differ from the golden files. Which of two things a test sees first may
+ * depend on how busy the machine is; a program that says things otherwise differs everywhere. `check` tolerates none.
+ */
+const TOLERATED_WORDINGS = 0.05;
+
 /** What one stage counted. */
 interface Count {
   passed: number;
@@ -39,12 +45,14 @@ export async function testCommand(args: string[], root: string): Promise<number>
     ["types", async () => deno("check", "--quiet", "--no-lock", ...mapped, ...await sources(root))],
     ["unit tests", () => unitTests(root, importMap)],
     ["lessons (a part of the wrong submissions; deno task check grades all)", async () => {
-      const { passed, problems } = await runCheck(root, { brief: true, workers: GRADERS });
-      // Verdicts fail here. How one is worded may depend on what a busy machine did first: it is shown, and fails
-      // in `check` only.
-      const isWording = (problem: string) => problem.startsWith("tests/golden/");
-      for (const problem of problems) console.log(`  ${isWording(problem) ? "-" : "✗"} ${problem}`);
-      return { passed, failed: problems.filter((problem) => !isWording(problem)).length };
+      const { passed, problems, wordings, compared } = await runCheck(root, {
+        brief: true,
+        workers: GRADERS,
+      });
+      for (const problem of problems) console.log(`  ✗ ${problem}`);
+      for (const wording of wordings) console.log(`  - ${wording}`);
+      const isMuch = wordings.length > compared * TOLERATED_WORDINGS;
+      return { passed, failed: problems.length + (isMuch ? wordings.length : 0) };
     }],
     [`solutions, ${repeats} times in random order`, () => solutions(root, repeats, importMap)],
   ];

@@ -216,6 +216,98 @@ Deno.test("an error that costs points is said in every format that shows message
   }
 });
 
+/** What a program that reads JUnit's XML from standard input finds: tests, failures, errors, points, a message. */
+const OTHERS: Record<string, string> = {
+  "npm:junit2json@4.0.0": `
+    const root = await parser.parse(text);
+    const number = (name) => root.testsuite.reduce((sum, { properties }) =>
+      sum + Number(properties.find((one) => one.name === name).value), 0);
+    const cases = root.testsuite.flatMap(({ testcase }) => testcase);
+    const having = (name) => cases.filter((one) => one[name]?.length).length;
+    const failed = cases.find(({ failure }) => failure?.length);
+    const found = [cases.length, having("failure"), having("error"), number("score"), number("max_score"),
+      failed?.failure[0].inner];`,
+  "npm:test-results-parser@0.4.6": `
+    const path = Deno.makeTempFileSync();
+    Deno.writeTextFileSync(path, text);
+    const { suites } = parser.default.parse({ type: "junit", files: [path] });
+    Deno.removeSync(path);
+    const number = (name) => suites.reduce((sum, { metadata }) => sum + Number(metadata[name]), 0);
+    const cases = suites.flatMap((suite) => suite.cases);
+    // Of an error it makes a failure, but counts it.
+    const failed = cases.filter(({ status }) => status === "FAIL").length;
+    const errors = suites.reduce((sum, suite) => sum + suite.errors, 0);
+    const found = [cases.length, failed - errors, errors, number("score"), number("max_score"),
+      failed > errors ? cases.find(({ status }) => status === "FAIL").stack_trace : null];`,
+};
+
+async function readByOther(parser: string, text: string): Promise<unknown[] | undefined> {
+  const script = `
+    let parser;
+    try { parser = await import("${parser}"); } catch { Deno.exit(7); }
+    const text = await new Response(Deno.stdin.readable).text();
+    ${OTHERS[parser]}
+    console.log(JSON.stringify(found));`;
+  const dir = await Deno.makeTempDir({ prefix: "workbook_junit_" });
+  try {
+    await Deno.writeTextFile(`${dir}/read.js`, script);
+    const process = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--cached-only", "--no-lock", "--no-config", "--allow-all", "read.js"],
+      cwd: dir,
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const writer = process.stdin.getWriter();
+    // One that has no parser does not read.
+    await writer.write(new TextEncoder().encode(text)).then(() => writer.close()).catch(() => {});
+    const { code, stdout, stderr } = await process.output();
+    if (code === 7) return undefined;
+    assertEquals(new TextDecoder().decode(stderr), "");
+    return JSON.parse(new TextDecoder().decode(stdout));
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+for (const parser of Object.keys(OTHERS)) {
+  const isHere = await readByOther(parser, "<testsuites></testsuites>").then(
+    (found) => found !== undefined,
+    () => true,
+  );
+  if (!isHere) {
+    console.log(`JUnit is not read back by ${parser}: to have it, deno cache --no-lock ${parser}`);
+  }
+  Deno.test({
+    name: `JUnit's XML is read back by ${parser}`,
+    ignore: !isHere,
+    async fn() {
+      for (const [name, result] of Object.entries(RESULTS)) {
+        const { children } = readXml(FORMATS.junit!(result, "en"));
+        const cases = children.flatMap(({ children }) => children)
+          .filter(({ name }) => name === "testcase");
+        const inner = (name: string) =>
+          cases.flatMap(({ children }) => children.filter((child) => child.name === name));
+        const found = await readByOther(parser, FORMATS.junit!(result, "en"));
+        const { score, max_score } = result;
+        const failures = inner("failure");
+        assertEquals(
+          [...found!.slice(0, 5), found![5] ?? undefined],
+          [
+            cases.length,
+            failures.length,
+            inner("error").length,
+            score,
+            max_score,
+            failures[0]?.text,
+          ],
+          name,
+        );
+      }
+    },
+  });
+}
+
 interface Element {
   name: string;
   attributes: Record<string, string>;
@@ -260,7 +352,11 @@ function readXml(source: string): Element {
 }
 
 function unescape(text: string): string {
+  const signs: Record<string, string> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
   const rest = text.replace(/&(?:#\d+|amp|lt|gt|quot|apos);/g, "");
   if (rest.includes("&")) throw new Error(`An & stands alone: ${text.slice(0, 60)}`);
-  return text.replace(/&#(\d+);/g, (_, code) => String.fromCodePoint(Number(code)));
+  return text.replace(
+    /&(?:#(\d+)|(\w+));/g,
+    (_, code, name) => name === undefined ? String.fromCodePoint(Number(code)) : signs[name]!,
+  );
 }

@@ -13,6 +13,7 @@
  */
 
 import { type Inside, STRANGERS_ENV } from "../strangers.ts";
+import { DEVICES, ETC, SYSTEM, TMP_BYTES } from "./root_parts.ts";
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
@@ -35,13 +36,6 @@ const MOUNT_ATTR_RDONLY = 1n;
 /** The same number on every architecture. */
 const SYS_MOUNT_SETATTR = 442n;
 
-/** Programs and libraries. */
-const SYSTEM = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix"];
-/** What looking up `localhost` and starting a program needs. */
-const ETC = ["hosts", "nsswitch.conf", "ld.so.cache", "ld.so.conf", "localtime", "passwd", "group"];
-const DEVICES = ["null", "zero", "full", "random", "urandom"];
-/** Bytes that may lie in `/tmp`: the processes' cache directories, and the files of a suite. */
-const TMP_SIZE = "256m";
 /** The highest number of a process or thread, where the kernel has such a limit per namespace. */
 const MOST_PROCESSES = "1000";
 
@@ -146,7 +140,7 @@ function enter({ base, readable, tmp }: Inside): void {
   readOnly(`${base}/proc/sys`);
   // Before what is readable, which may lie in it.
   Deno.mkdirSync(`${base}/tmp`);
-  mount("tmpfs", `${base}/tmp`, "tmpfs", MS_NOSUID | MS_NODEV, `size=${TMP_SIZE},mode=1777`);
+  mount("tmpfs", `${base}/tmp`, "tmpfs", MS_NOSUID | MS_NODEV, `size=${TMP_BYTES},mode=1777`);
   for (const source of readable) {
     // The system's programs are there already.
     if (SYSTEM.some((name) => source === `/${name}` || source.startsWith(`/${name}/`))) continue;

@@ -2,19 +2,20 @@
  * Takes the exercise files out of a folder that a stranger made, and nothing else.
  *
  * Only regular files called `NN_slug/exercise.ts` count, each up to a size. No symbolic link is followed, whatever it
- * leads to: what one names is a file of the grader's machine, not of the submission. Everything else is listed.
+ * leads to: what one names is a file of the grader's machine, not of the submission. Everything else is listed. What
+ * cannot be read is refused with the reason; whoever changes the folder meanwhile gets no further.
  *
  * @module
  */
 
 import { constants } from "node:fs";
-import { open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import type { LessonInfo } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import type { Text } from "../text.ts";
 
 // Not every system has all of them.
-const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants as Partial<typeof constants> & {
+const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants as Partial<typeof constants> & {
   O_RDONLY: number;
 };
 
@@ -60,28 +61,56 @@ export async function takeIn(
       intake.refused.set(folder, reason(entry, { en: "folder", ko: "폴더" }));
       continue;
     }
-    for (const inner of await entriesOf(`${dir}/${folder}`)) {
-      if (inner.name !== "exercise.ts") {
-        ignored.add(`${folder}/${shown(inner.name, inner.isDirectory)}`);
-        continue;
+    try {
+      await using opened = await LessonFolder.open(`${dir}/${folder}`);
+      for (const inner of await entriesIn(opened.path)) {
+        if (inner.name !== "exercise.ts") {
+          ignored.add(`${folder}/${shown(inner.name, inner.isDirectory)}`);
+          continue;
+        }
+        const bytes = await readRegular(`${opened.path}/exercise.ts`);
+        if (bytes instanceof Uint8Array) {
+          intake.exercises.set(folder, bytes);
+        } else {
+          ignored.add(`${folder}/exercise.ts`);
+          intake.refused.set(folder, bytes);
+        }
       }
-      const bytes = await readRegular(`${dir}/${folder}/exercise.ts`);
-      if (bytes instanceof Uint8Array) {
-        intake.exercises.set(folder, bytes);
-      } else {
-        ignored.add(`${folder}/exercise.ts`);
-        intake.refused.set(folder, bytes);
-      }
+    } catch (error) {
+      ignored.add(`${folder}/`);
+      intake.refused.set(folder, unreadable(`${folder}/`, error));
     }
   }
   intake.ignored = ignored.lines();
   return intake;
 }
 
+/** A lesson's folder, held so that nothing else can take its place. */
+export class LessonFolder {
+  private constructor(readonly path: string, readonly handle: FileHandle | undefined) {}
+
+  /** Rejects if there is no folder at `path`, but a link, for example. */
+  static async open(path: string): Promise<LessonFolder> {
+    if (Deno.build.os !== "linux") return new LessonFolder(path, undefined);
+    const handle = await open(path, O_RDONLY | O_DIRECTORY! | O_NOFOLLOW! | O_NONBLOCK!);
+    // The folder that is open, whatever its name leads to by now (proc(5), fd).
+    return new LessonFolder(`/proc/self/fd/${handle.fd}`, handle);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.handle?.close();
+  }
+}
+
+/** What lies in a folder, in an order that does not differ between file systems. */
+async function entriesIn(dir: string): Promise<Deno.DirEntry[]> {
+  const entries = await Array.fromAsync(Deno.readDir(`${dir}/`));
+  return entries.sort((a, b) => a.name < b.name ? -1 : 1);
+}
+
 async function entriesOf(dir: string): Promise<Deno.DirEntry[]> {
-  const entries: Deno.DirEntry[] = [];
   try {
-    for await (const entry of Deno.readDir(dir)) entries.push(entry);
+    return await entriesIn(dir);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotADirectory) {
       throw new CommandError({
@@ -89,11 +118,11 @@ async function entriesOf(dir: string): Promise<Deno.DirEntry[]> {
         ko: `"${dir}" 폴더가 없습니다.`,
       });
     }
-    if (error instanceof Deno.errors.PermissionDenied) return [];
-    throw error;
+    throw new CommandError({
+      en: `The folder "${dir}" cannot be read (${nameOf(error)}).`,
+      ko: `"${dir}" 폴더를 읽을 수 없습니다(${nameOf(error)}).`,
+    });
   }
-  // The order of a folder's entries differs between file systems.
-  return entries.sort((a, b) => a.name < b.name ? -1 : 1);
 }
 
 /** The bytes of a regular file, or why it is not taken. */
@@ -115,12 +144,27 @@ async function readRegular(path: string): Promise<Uint8Array<ArrayBuffer> | Text
     }
     return length > MAX_EXERCISE_BYTES ? tooLarge(length) : bytes.slice(0, length);
   } catch (error) {
-    const name = error instanceof Error ? error.name : String(error);
-    return {
-      en: `exercise.ts was not graded: it cannot be read (${name}).`,
-      ko: `exercise.ts 를 채점하지 않았습니다. 읽을 수 없습니다(${name}).`,
-    };
+    return unreadable("exercise.ts", error);
   }
+}
+
+function unreadable(what: string, error: unknown): Text {
+  const name = nameOf(error);
+  return {
+    en: `exercise.ts was not graded: ${
+      what === "exercise.ts" ? "it" : what
+    } cannot be read (${name}).`,
+    ko: `exercise.ts 를 채점하지 않았습니다. ${
+      what === "exercise.ts" ? "" : `${what} 폴더를 `
+    }읽을 수 없습니다(${name}).`,
+  };
+}
+
+/** `EACCES` where the system says so, else the class of the error. */
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: unknown };
+  return typeof code === "string" ? code : error.name;
 }
 
 function tooLarge(size: number): Text {

@@ -4,13 +4,14 @@
  * @module
  */
 
+import { builtinModules } from "node:module";
 import { exerciseCommand } from "../../tests/support/child.ts";
 import { asStrangers } from "../../tests/support/strangers.ts";
 import { PACKAGES } from "../std/names.ts";
 import { pathOf } from "../std/paths.ts";
 import type { SuitePlace } from "../suite.ts";
 import type { SandboxLevel } from "./model.ts";
-import { inNamespaces, type Launch, plainEnvironment } from "./sandbox.ts";
+import { inNamespaces, type Launch, namespaceMaker, plainEnvironment } from "./sandbox.ts";
 import { type Strangers, STRANGERS_ENV } from "../strangers.ts";
 
 /** Parts of Node.js that show or change the inside of a process, or start code beside it. */
@@ -60,6 +61,7 @@ export class Place implements SuitePlace {
       cache,
       // In namespaces, all that is written goes where nothing stays.
       work: request.level === "namespaces" ? "/tmp/processes" : `${folder}/processes`,
+      hasRights: request.level === "namespaces" && namespaceMaker() === "unshare",
     };
   }
 
@@ -68,7 +70,7 @@ export class Place implements SuitePlace {
     const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "workbook_grade_" }));
     const imports = await importsInForce(request);
     const exerciseMap = `${folder}/exercise_map.json`;
-    await Deno.writeTextFile(exerciseMap, JSON.stringify({ imports: forExercises(imports) }));
+    await Deno.writeTextFile(exerciseMap, JSON.stringify(forExercises(imports)));
     const cache = await sharedCache(request, exerciseMap);
     const place = new Place(request, folder, cache);
     await Promise.all(
@@ -184,8 +186,14 @@ async function importsInForce({ root, importMap }: PlaceRequest): Promise<Record
   );
 }
 
+/** An import map. */
+interface ImportMap {
+  imports: Record<string, string>;
+  scopes: Record<string, Record<string, string>>;
+}
+
 /** The import map of a stranger's processes. */
-function forExercises(imports: Record<string, string>): Record<string, string> {
+function forExercises(imports: Record<string, string>): ImportMap {
   const refuse = (name: string) =>
     `data:text/javascript,${
       encodeURIComponent(`throw new Error("${name} is out of bounds in a graded exercise");`)
@@ -201,7 +209,29 @@ function forExercises(imports: Record<string, string>): Record<string, string> {
         "export const { argv, exit, nextTick, pid, platform, stdout, stderr, stdin, version, on, once, hrtime, memoryUsage } = p;",
     )
   }`;
-  return { ...imports, ...Object.fromEntries(refused), "node:process": process, process };
+  // Whatever is Node's comes after the host has seen to it, which it does when `process` is asked for.
+  const seen: ImportMap = { imports: {}, scopes: {} };
+  for (const name of builtinModules.map((name) => name.replace(/^node:/, ""))) {
+    const address = `data:text/javascript,${
+      encodeURIComponent(
+        `import * as all from "node:${name}"; globalThis.process; export * from "node:${name}"; export default all.default;`,
+      )
+    }`;
+    seen.imports[`node:${name}`] = address;
+    // Some have no name without the prefix.
+    if (builtinModules.includes(name)) seen.imports[name] = address;
+    seen.scopes[address] = { [`node:${name}`]: `node:${name}` };
+  }
+  return {
+    imports: {
+      ...seen.imports,
+      ...imports,
+      ...Object.fromEntries(refused),
+      "node:process": process,
+      process,
+    },
+    scopes: seen.scopes,
+  };
 }
 
 const caches = new Map<string, Promise<string>>();
@@ -237,7 +267,13 @@ async function makeCache({ importMap }: PlaceRequest, exerciseMap: string): Prom
   // The second process finds what the first has compiled, and V8 keeps what it made of it.
   for (let run = 0; run < 2; run++) {
     const before = new Set(await namesIn(work));
-    const strangers: Strangers = { level: "limits", importMap: exerciseMap, cache, work };
+    const strangers: Strangers = {
+      level: "limits",
+      importMap: exerciseMap,
+      cache,
+      work,
+      hasRights: false,
+    };
     const process = asStrangers(
       strangers,
       () => exerciseCommand(exercise, hostFile, "piped").spawn(),

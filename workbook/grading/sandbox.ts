@@ -7,6 +7,7 @@
 import { pathOf } from "../std/paths.ts";
 import type { SandboxLevel } from "./model.ts";
 import { type Inside, STRANGERS_ENV } from "../strangers.ts";
+import { DEVICES, ETC, SYSTEM, TMP_BYTES } from "./root_parts.ts";
 
 const insideFile = pathOf(new URL("inside.ts", import.meta.url));
 
@@ -37,14 +38,67 @@ const UNSHARE = [
   "--kill-child=SIGKILL",
 ];
 
-/** A `deno` command in namespaces of its own. `args` begin with the subcommand, and must be one that runs a module. */
-export function inNamespaces(args: string[], inside: Inside): Launch {
+/** The programs that can make namespaces, the one that is tried first before the other. */
+const MAKERS = ["unshare", "bwrap"] as const;
+export type NamespaceMaker = typeof MAKERS[number];
+
+let maker: NamespaceMaker = "unshare";
+
+/** The program that makes namespaces here, once {@linkcode bestSandbox} has found out. */
+export function namespaceMaker(): NamespaceMaker {
+  return maker;
+}
+
+/**
+ * A `deno` command in namespaces of its own. `args` begin with the subcommand, and must be one that runs a module. Both
+ * makers give the same place; with `unshare` the suite makes it itself, in `inside.ts`.
+ */
+export function inNamespaces(args: string[], inside: Inside, by = maker): Launch {
+  if (by === "bwrap") {
+    const command = [...bubble(inside), "--", Deno.execPath(), ...args];
+    return { command: "bwrap", args: command, env: {} };
+  }
   const [subcommand = "", ...rest] = args;
   return {
     command: "unshare",
     args: [...UNSHARE, "--", Deno.execPath(), subcommand, `--preload=${insideFile}`, ...rest],
     env: { [STRANGERS_ENV.inside]: JSON.stringify(inside) },
   };
+}
+
+/**
+ * What bubblewrap is told (bwrap(1)): for systems that let it make namespaces, and nobody else. Rights over them it
+ * keeps to itself.
+ */
+function bubble({ readable, tmp }: Inside): string[] {
+  const within = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
+  const system = SYSTEM.map((name) => `/${name}`).filter(exists);
+  return [
+    ...["--unshare-user", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"],
+    ...["--die-with-parent", "--as-pid-1", "--cap-drop", "ALL"],
+    ...system.flatMap((path) =>
+      Deno.lstatSync(path).isSymlink
+        ? ["--symlink", Deno.readLinkSync(path), path]
+        : ["--ro-bind", path, path]
+    ),
+    ...ETC.flatMap((name) => ["--ro-bind-try", `/etc/${name}`, `/etc/${name}`]),
+    ...DEVICES.flatMap((name) => ["--dev-bind", `/dev/${name}`, `/dev/${name}`]),
+    ...["--symlink", "/proc/self/fd", "/dev/fd", "--proc", "/proc"],
+    ...["--perms", "1777", "--size", `${TMP_BYTES}`, "--tmpfs", "/tmp"],
+    // Some of them may lie in /tmp.
+    ...readable.filter((path) => !system.some((folder) => within(path, folder)))
+      .flatMap((path) => ["--ro-bind", path, path]),
+    ...["--dir", tmp, "--remount-ro", "/"],
+  ];
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The environment of a suite that strangers' code is graded with: nothing of the grader's own. */
@@ -66,6 +120,16 @@ export function bestSandbox(): Promise<SandboxLevel> {
 
 async function probe(): Promise<SandboxLevel> {
   if (Deno.build.os !== "linux") return "permissions";
+  for (const by of MAKERS) {
+    if (!await holds(by)) continue;
+    maker = by;
+    return "namespaces";
+  }
+  return "limits";
+}
+
+/** Whether that program makes a place that is closed, found out by trying. */
+export async function holds(by: NamespaceMaker): Promise<boolean> {
   const root = pathOf(new URL("../..", import.meta.url)).replace(/\/$/, "");
   const base = await Deno.makeTempDir({ prefix: "workbook_probe_" });
   try {
@@ -73,6 +137,7 @@ async function probe(): Promise<SandboxLevel> {
     const { command, args, env } = inNamespaces(
       ["run", "--no-check", "--no-lock", "--no-config", "--cached-only", "--allow-all", probeFile],
       { base, readable, tmp: "/tmp" },
+      by,
     );
     const { success, stdout } = await new Deno.Command(command, {
       args,
@@ -83,13 +148,13 @@ async function probe(): Promise<SandboxLevel> {
       stderr: "null",
       signal: AbortSignal.timeout(PROBE_MS),
     }).output();
-    if (success && new TextDecoder().decode(stdout).trim() === "closed") return "namespaces";
+    return success && new TextDecoder().decode(stdout).trim() === "closed";
   } catch {
     // There is no such program, or it hangs.
+    return false;
   } finally {
     await Deno.remove(base, { recursive: true }).catch(() => {});
   }
-  return "limits";
 }
 
 const probeFile = pathOf(new URL("probe.ts", import.meta.url));

@@ -1,11 +1,19 @@
+import { existsSync } from "node:fs";
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { readLesson } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import { SUITE_ENV } from "../records.ts";
 import { pathOf } from "../std/paths.ts";
-import { MAX_EXERCISE_BYTES, takeIn } from "./intake.ts";
+import { FORMATS } from "./formats/formats.ts";
+import { LessonFolder, MAX_EXERCISE_BYTES, takeIn } from "./intake.ts";
 import { Place } from "./place.ts";
-import { bestSandbox, inNamespaces, plainEnvironment } from "./sandbox.ts";
+import {
+  bestSandbox,
+  holds,
+  inNamespaces,
+  type NamespaceMaker,
+  plainEnvironment,
+} from "./sandbox.ts";
 import { gradeSubmission } from "./submission.ts";
 import { courseVersion } from "./version.ts";
 
@@ -14,7 +22,17 @@ const importMap = Deno.env.get(SUITE_ENV.importMap);
 const lesson = await readLesson(root, "01_create_bind");
 const SOLUTION = await Deno.readTextFile(`${root}/solutions/01_create_bind/exercise.ts`);
 const level = await bestSandbox();
-const onlyNamespaces = { ignore: level !== "namespaces" };
+/** The programs that could make namespaces, and whether they do here. */
+const makers: [NamespaceMaker, boolean][] = await Promise.all(
+  (["unshare", "bwrap"] as const).map(async (by) =>
+    [by, await holds(by)] as [NamespaceMaker, boolean]
+  ),
+);
+for (const [by, does] of makers) {
+  if (!does) {
+    console.log(`${by} makes no namespaces here: what holds in them is not tested with it`);
+  }
+}
 
 /** A submission's folder, with `exercise` as the file of lesson 1. */
 class Folder {
@@ -99,6 +117,64 @@ Deno.test("takeIn() follows no symbolic link to a folder", async () => {
   assertEquals([exercises.size, refused.size], [0, 1]);
 });
 
+Deno.test({
+  name: "a lesson's folder stays the one that was opened, and a link in its place is none",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    using folder = new Folder("mine");
+    const [path, link] = [`${folder.path}/01_create_bind`, `${folder.path}/link`];
+    Deno.symlinkSync(`${root}/solutions/01_create_bind`, link);
+    await using opened = await LessonFolder.open(path);
+    Deno.renameSync(path, `${folder.path}/before`);
+    Deno.renameSync(link, path);
+    assertEquals(Deno.readTextFileSync(`${opened.path}/exercise.ts`), "mine");
+    await assertRejects(() => LessonFolder.open(path));
+  },
+});
+
+/** What takes from the user root what makes it read every file. */
+const PLAINLY = ["--bounding-set=-all", "--inh-caps=-all", "--"];
+const isRoot = Deno.build.os === "linux" && Deno.uid() === 0;
+const noWayToBePlain = Deno.build.os === "windows" ||
+  isRoot && !["/usr/bin/setpriv", "/bin/setpriv"].some((path) => existsSync(path));
+
+Deno.test({
+  name: "grade says in every format why it could not read an exercise or its folder",
+  ignore: noWayToBePlain,
+  async fn() {
+    for (const what of ["", "/exercise.ts"]) {
+      using folder = new Folder(SOLUTION);
+      const path = `${folder.path}/01_create_bind${what}`;
+      Deno.chmodSync(path, 0);
+      const args = ["run", "--no-check", "--allow-all"];
+      if (importMap) args.push(`--import-map=${importMap}`);
+      args.push(
+        `${root}/workbook/cli.ts`,
+        "grade",
+        folder.path,
+        "--lesson",
+        "1",
+        "--format",
+        "json",
+      );
+      const command = isRoot ? ["setpriv", ...PLAINLY, Deno.execPath()] : [Deno.execPath()];
+      const { code, stdout } = await new Deno.Command(command[0]!, {
+        args: [...command.slice(1), ...args],
+      }).output();
+      Deno.chmodSync(path, 0o700);
+      assertEquals(code, 1);
+      const result = JSON.parse(new TextDecoder().decode(stdout));
+      for (const [format, write] of Object.entries(FORMATS)) {
+        const text = write(result, "en");
+        const read = format === "classroom"
+          ? new TextDecoder().decode(Uint8Array.fromBase64(text.trim()))
+          : text;
+        assertStringIncludes(read, "cannot be read (EACCES)", format);
+      }
+    }
+  },
+});
+
 Deno.test("takeIn() takes no pipe, no device, no folder and no giant for an exercise", async (t) => {
   const shapes: Record<string, (path: string) => void> = {
     folder: (path) => Deno.mkdirSync(path),
@@ -159,6 +235,34 @@ Deno.test("a submission's name and files may hold anything", async () => {
   assertEquals([result.status, result.score], ["pass", 12]);
 });
 
+for (const sandbox of ["permissions", "limits", "namespaces"] as const) {
+  Deno.test({
+    name:
+      `an exercise that is run as a program imports no solution and no suite, kept in by ${sandbox}`,
+    ignore: (sandbox === "namespaces" && level !== "namespaces") ||
+      (sandbox === "limits" && Deno.build.os !== "linux"),
+    async fn() {
+      const slug = "04_teardown";
+      const lessons = [await readLesson(root, slug)];
+      // Where there is a place without the solutions, the suite is still there.
+      const file = sandbox === "namespaces"
+        ? `tests/${slug}_test.ts`
+        : `solutions/${slug}/exercise.ts`;
+      using folder = new Folder();
+      Deno.mkdirSync(`${folder.path}/${slug}`);
+      Deno.writeTextFileSync(
+        `${folder.path}/${slug}/exercise.ts`,
+        `export const main = () => {};
+         if (import.meta.main) await (await import("file://${root}/${file}")).main();`,
+      );
+      const result = await folder.grade({ lessons, sandbox });
+      const task = result.lessons[0]!.tasks.at(-1)!;
+      assertEquals(task.score, 0);
+      assertStringIncludes(task.tests[0]!.message!, "files outside their own folder");
+    },
+  });
+}
+
 Deno.test("what a submission leaves in the Cache API and localStorage is gone for the next", async () => {
   const leaving = `${SOLUTION}
     try { (globalThis as any).localStorage.setItem("left", "1"); console.log("LEFT"); } catch {}
@@ -190,8 +294,125 @@ Deno.test("courseVersion() is the same twice, and another with a teacher's suite
   assert(await courseVersion(root, folder.path) !== version);
 });
 
+Deno.test("courseVersion() changes with everything that may change a verdict, and with nothing else", async () => {
+  using copy = new Folder();
+  const files = [
+    "deno.json",
+    "tests/08_segments_test.ts",
+    "tests/support/segments.ts",
+    "tests/captures/08_segments/udp4.pcap",
+    "tests/captures/08_segments/udp4.tshark.json",
+    "workbook/host.ts",
+    "workbook/grading/inside.ts",
+    "workbook/std/assert.ts",
+    "workbook/std/import_map.json",
+    "lessons/08_segments/README.md",
+  ];
+  const others = [
+    "README.md",
+    "tests/support/child_test.ts",
+    "tests/captures/08_segments/README.md",
+    "workbook/host_test.ts",
+    "workbook/class/page.ts",
+    "lessons/08_segments/exercise.ts",
+    "lessons/08_segments/hints.md",
+  ];
+  for (const name of [...files, ...others]) {
+    const path = `${copy.path}/${name}`;
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    Deno.copyFileSync(`${root}/${name}`, path);
+  }
+  const version = await courseVersion(copy.path);
+  for (const name of [...files, ...others]) {
+    const path = `${copy.path}/${name}`;
+    const before = Deno.readFileSync(path);
+    Deno.writeFileSync(path, new Uint8Array([...before, 32]));
+    assertEquals(await courseVersion(copy.path) === version, others.includes(name), name);
+    Deno.writeFileSync(path, before);
+  }
+  // The same course, as Git has it on Windows.
+  const readme = `${copy.path}/lessons/08_segments/README.md`;
+  Deno.writeTextFileSync(readme, Deno.readTextFileSync(readme).replaceAll("\n", "\r\n"));
+  assertEquals(await courseVersion(copy.path), version);
+  using suites = new Folder();
+  Deno.mkdirSync(`${suites.path}/data`);
+  const withSuites = await courseVersion(copy.path, suites.path);
+  Deno.writeFileSync(`${suites.path}/data/frames.bin`, new Uint8Array([1]));
+  assert(await courseVersion(copy.path, suites.path) !== withSuites);
+});
+
+/** The processes that `pid` has started, and theirs, by the system's own numbers. */
+function descendants(pid: number): number[] {
+  const parents = new Map<number, number>();
+  for (const { name } of Deno.readDirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const status = Deno.readTextFileSync(`/proc/${name}/status`);
+      parents.set(Number(name), Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]));
+    } catch {
+      // It has ended.
+    }
+  }
+  const found = [pid];
+  for (const one of found) for (const [child, of] of parents) if (of === one) found.push(child);
+  return found.slice(1);
+}
+
+for (const sandbox of ["limits", "namespaces"] as const) {
+  Deno.test({
+    name: `whoever kills a grader outright ends the code that it grades, kept in by ${sandbox}`,
+    ignore: Deno.build.os !== "linux" || sandbox === "namespaces" && level !== "namespaces",
+    async fn() {
+      // It hangs once in each of six tasks.
+      using folder = new Folder(
+        SOLUTION.replaceAll(/^(export function \w+.*\{)$/gm, "$1 for (;;);"),
+      );
+      const script = `
+        import { gradeSubmission } from "${root}/workbook/grading/submission.ts";
+        import { readLesson } from "${root}/workbook/course.ts";
+        const lessons = [await readLesson("${root}", "01_create_bind")];
+        await gradeSubmission({ root: "${root}", dir: "${folder.path}", name: "ada", lessons, seed: 5, lang: "en",
+          importMap: ${JSON.stringify(importMap)}, sandbox: "${sandbox}" });`;
+      const path = `${folder.path}/grade.ts`;
+      Deno.writeTextFileSync(path, script);
+      const args = ["run", "--no-check", "--no-lock", "--allow-all"];
+      args.push(importMap ? `--import-map=${importMap}` : `--config=${root}/deno.json`, path);
+      const grader = new Deno.Command(Deno.execPath(), { args, stdout: "null", stderr: "null" })
+        .spawn();
+      let family: number[] = [];
+      const works = (pid: number) => {
+        try {
+          return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("workbook/host.ts");
+        } catch {
+          return false;
+        }
+      };
+      // Its first processes only make the cache.
+      const isSuite = (pid: number) => {
+        try {
+          return Deno.readTextFileSync(`/proc/${pid}/cmdline`).includes("01_create_bind_test.ts");
+        } catch {
+          return false;
+        }
+      };
+      for (let i = 0; i < 1_000 && !(family.some(works) && family.some(isSuite)); i++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        family = descendants(grader.pid);
+      }
+      grader.kill("SIGKILL");
+      await grader.status;
+      const left = () => family.filter((pid) => isSuite(pid) || works(pid));
+      for (let i = 0; i < 250 && left().length > 0; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      assert(family.length >= 2, `${family}`);
+      assertEquals(left(), []);
+    },
+  });
+}
+
 /** Runs a script with all of Deno's permissions in namespaces, and gives what it prints. */
-async function within(script: string): Promise<string> {
+async function within(script: string, by: NamespaceMaker): Promise<string> {
   const base = await Deno.makeTempDir({ prefix: "workbook_within_" });
   try {
     await Deno.mkdir(`${base}/root`);
@@ -199,6 +420,7 @@ async function within(script: string): Promise<string> {
     const { command, args, env } = inNamespaces(
       ["run", "--no-check", "--no-config", "--allow-all", "--unstable-net", `${base}/script.ts`],
       { base: `${base}/root`, readable: [root, `${base}/script.ts`, Deno.execPath()], tmp: "/tmp" },
+      by,
     );
     const { stdout, stderr } = await new Deno.Command(command, {
       args,
@@ -212,86 +434,97 @@ async function within(script: string): Promise<string> {
   }
 }
 
-Deno.test({
-  ...onlyNamespaces,
-  name: "in namespaces, code with every permission of Deno's sees none of the machine's files",
-  async fn() {
-    const secret = await Deno.makeTempFile({ prefix: "workbook_secret_" });
-    const printed = await within(`
+for (const [by, does] of makers) {
+  Deno.test({
+    ignore: !does,
+    name:
+      `in namespaces of ${by}, code with every permission of Deno's sees none of the machine's files`,
+    async fn() {
+      const secret = await Deno.makeTempFile({ prefix: "workbook_secret_" });
+      const printed = await within(
+        `
       for (const path of ["/home", "/root/.ssh", "/etc/shadow", "/var", "/run", "/sys", ${
-      JSON.stringify(secret)
-    }]) {
+          JSON.stringify(secret)
+        }]) {
         try { Deno.statSync(path); console.log("seen", path); } catch {}
       }
       for (const path of ["/x", "/usr/x", ${JSON.stringify(`${root}/x`)}, "/etc/hosts"]) {
         try { Deno.writeTextFileSync(path, ""); console.log("written", path); } catch {}
       }
-      console.log("done");`);
-    await Deno.remove(secret);
-    // The folder of the project may lie in one of those, and is seen there by itself.
-    const seen = printed.trim().split("\n").filter((line) =>
-      !(line === "seen /home" && root.startsWith("/home/")) &&
-      !(line === "seen /var" && root.startsWith("/var/"))
-    );
-    assertEquals(seen, ["done"]);
-  },
-});
+      console.log("done");`,
+        by,
+      );
+      await Deno.remove(secret);
+      // The folder of the project may lie in one of those, and is seen there by itself.
+      const seen = printed.trim().split("\n").filter((line) =>
+        !(line === "seen /home" && root.startsWith("/home/")) &&
+        !(line === "seen /var" && root.startsWith("/var/"))
+      );
+      assertEquals(seen, ["done"]);
+    },
+  });
 
-Deno.test({
-  ...onlyNamespaces,
-  name: "in namespaces, code with every permission of Deno's reaches no process and no port",
-  async fn() {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr;
-    const printed = await within(`
+  Deno.test({
+    ignore: !does,
+    name:
+      `in namespaces of ${by}, code with every permission of Deno's reaches no process and no port`,
+    async fn() {
+      using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      const { port } = listener.addr;
+      const printed = await within(
+        `
       try { await Deno.connect({ hostname: "127.0.0.1", port: ${port} }); console.log("connected"); } catch {}
       try { Deno.kill(${Deno.pid}, "SIGCONT"); console.log("signalled"); } catch {}
       console.log(Array.from(Deno.readDirSync("/proc"), (e) => e.name).filter((n) => /^\\d+$/.test(n)).length);
-      console.log(Deno.networkInterfaces().map((i) => i.name).filter((n) => n !== "lo").length);`);
-    assertEquals(printed, "1\n0\n");
-  },
-});
+      console.log(Deno.networkInterfaces().map((i) => i.name).filter((n) => n !== "lo").length);`,
+        by,
+      );
+      assertEquals(printed, "1\n0\n");
+    },
+  });
 
-Deno.test({
-  ...onlyNamespaces,
-  name: "a suite's end ends every process in its namespaces, also those that left its group",
-  async fn() {
-    const mark = `workbook${crypto.randomUUID()}`;
-    const base = await Deno.makeTempDir({ prefix: "workbook_within_" });
-    const script = `${base}/script.ts`;
-    await Deno.mkdir(`${base}/root`);
-    await Deno.writeTextFile(
-      script,
-      `new Deno.Command("setsid", { args: ["sh", "-c", "trap '' TERM HUP; echo started; sleep 60; : ${mark}"] }).spawn();
+  Deno.test({
+    ignore: !does,
+    name: `a suite's end ends every process in namespaces of ${by}, also those that left its group`,
+    async fn() {
+      const mark = `workbook${crypto.randomUUID()}`;
+      const base = await Deno.makeTempDir({ prefix: "workbook_within_" });
+      const script = `${base}/script.ts`;
+      await Deno.mkdir(`${base}/root`);
+      await Deno.writeTextFile(
+        script,
+        `new Deno.Command("setsid", { args: ["sh", "-c", "trap '' TERM HUP; echo started; sleep 60; : ${mark}"] }).spawn();
        setInterval(() => {}, 1000);`,
-    );
-    const { command, args, env } = inNamespaces(
-      ["run", "--no-check", "--no-config", "--allow-all", script],
-      { base: `${base}/root`, readable: [root, script, Deno.execPath()], tmp: "/tmp" },
-    );
-    const process = new Deno.Command(command, {
-      args,
-      env: { ...plainEnvironment(), ...env },
-      clearEnv: true,
-      cwd: "/",
-      stdout: "piped",
-    }).spawn();
-    const reader = process.stdout.getReader();
-    await reader.read();
-    const running = () =>
-      Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => {
-        try {
-          return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(mark);
-        } catch {
-          return false;
-        }
-      });
-    assertEquals(running().length > 0, true);
-    process.kill("SIGKILL");
-    await process.status;
-    // The pipe's end comes when the last of them has gone.
-    while (!(await reader.read()).done);
-    assertEquals(running(), []);
-    await Deno.remove(base, { recursive: true });
-  },
-});
+      );
+      const { command, args, env } = inNamespaces(
+        ["run", "--no-check", "--no-config", "--allow-all", script],
+        { base: `${base}/root`, readable: [root, script, Deno.execPath()], tmp: "/tmp" },
+        by,
+      );
+      const process = new Deno.Command(command, {
+        args,
+        env: { ...plainEnvironment(), ...env },
+        clearEnv: true,
+        cwd: "/",
+        stdout: "piped",
+      }).spawn();
+      const reader = process.stdout.getReader();
+      await reader.read();
+      const running = () =>
+        Array.from(Deno.readDirSync("/proc"), ({ name }) => name).filter((name) => {
+          try {
+            return Deno.readTextFileSync(`/proc/${name}/cmdline`).includes(mark);
+          } catch {
+            return false;
+          }
+        });
+      assertEquals(running().length > 0, true);
+      process.kill("SIGKILL");
+      await process.status;
+      // The pipe's end comes when the last of them has gone.
+      while (!(await reader.read()).done);
+      assertEquals(running(), []);
+      await Deno.remove(base, { recursive: true });
+    },
+  });
+}

@@ -128,6 +128,7 @@ export async function gradeOwn(
   const tasks = more.tasks.map((task) => ({
     ...task,
     task: task.task + offset,
+    own: true as const,
     tests: task.tests.map((test) => ({
       ...test,
       name: test.name.replace(/^task (\d+)/, (_, number) => `task ${Number(number) + offset}`),

@@ -62,11 +62,12 @@ export function dumpRequest(conn: Deno.Conn): Promise<string> {
   const step = (text: string): Promise<string> => {
     const end = text.indexOf("\r\n\r\n");
     if (end >= 0) {
-      const head = text.slice(0, end + 4);
+      const body = Uint8Array.from(text.slice(0, end + 4), (c) => c.charCodeAt(0));
+      const head = Buffer.from(body).toString();
       console.log(head);
       return writeResponse(conn, {
         status: 200,
-        body: Uint8Array.from(head, (c) => c.charCodeAt(0)),
+        body,
         headers: { "Content-Type": "text/plain; charset=utf-8" },
       }, { close: true }).then(() => head);
     }

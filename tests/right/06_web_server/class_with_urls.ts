@@ -226,11 +226,12 @@ class Connection {
 /** Part A. */
 export async function dumpRequest(conn: Deno.Conn): Promise<string> {
   const connection = Connection.of(conn);
+  const decoder = new TextDecoder();
   let text = "";
   try {
     while (!/\n\r?\n$/.test(text)) {
       if (connection.buffered === 0 && !await connection.fill()) return text;
-      text += String.fromCharCode(...connection.shift(1));
+      text += decoder.decode(connection.shift(1), { stream: true });
     }
     console.log(`${conn.remoteAddr.transport} request:\n${text}`);
     await writeResponse(conn, {

@@ -281,7 +281,15 @@ export async function serveFiles(
       } catch { /* closed */ }
     }
   });
-  for await (const conn of listener) server.emit("connection", conn);
+  // Who leaves before it is accepted makes accept() fail, and with it the iteration: it is begun again.
+  for (let open = true; open;) {
+    try {
+      for await (const conn of listener) server.emit("connection", conn);
+      open = false;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotConnected)) throw error;
+    }
+  }
 }
 async function serve(
   conn: Deno.Conn,

@@ -82,9 +82,10 @@ const toText = (bytes: Uint8Array) => [...bytes].map((b) => String.fromCharCode(
 
 export async function dumpRequest(conn: Deno.Conn): Promise<string> {
   const pipe = pipeOf(conn);
+  const decoder = new TextDecoder();
   let text = "";
   for (let chunk; (chunk = await pull(pipe)) !== undefined;) {
-    text += new TextDecoder().decode(chunk);
+    text += decoder.decode(chunk, { stream: true });
     const end = endOfHead(text);
     if (!end) continue;
     text = text.slice(0, end.index + end[0].length);

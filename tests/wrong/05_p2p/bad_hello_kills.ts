@@ -479,10 +479,15 @@ export async function createPeer(
     });
   }
 
+  const fetches = new Map<string, Promise<unknown>>();
+
   async function fetch(hash: string): Promise<Uint8Array> {
     let content = store.get(hash);
     if (!content) {
-      await share(await download(hash));
+      const fetching = fetches.get(hash) ??
+        download(hash).then(share).finally(() => fetches.delete(hash));
+      fetches.set(hash, fetching);
+      await fetching;
       content = store.get(hash)!;
     }
     return content.bytes.slice();

@@ -1,4 +1,4 @@
-// Fails task 1, 2, 3, 4, 5, 6: close-leaves-links — closes the listener only, and its links stay.
+// Fails task 1, 3, 4, 5, 6: close-leaves-links — closes the listener only, and its links stay.
 
 type Address = { hostname: string; port: number };
 type Known = Address & { id: string };

@@ -1,4 +1,4 @@
-// Fails task 5, 6: lost-peer-listed — lists everybody with whom it was ever linked, also those who have left.
+// Fails task 4, 5, 6: lost-peer-listed — lists everybody with whom it was ever linked, also those who have left.
 
 export interface Endpoint {
   hostname: string;

@@ -1,4 +1,4 @@
-// Fails task 6: connection-left-open — a client that left in the middle is forgotten, and its connection is not closed.
+// Fails task 4, 6: connection-left-open — a client that left in the middle is forgotten, and its connection is not closed.
 
 import { STATUS_TEXT, type StatusCode } from "@std/http/status";
 

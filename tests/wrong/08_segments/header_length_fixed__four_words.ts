@@ -1,4 +1,4 @@
-// Fails task 5: header-length-fixed — reads a header of four words, too.
+// Fails task 5, 6: header-length-fixed — reads a header of four words, too.
 
 /** Input that is no valid segment, packet, frame or capture. The message says what is wrong, and where. */
 export class SegmentError extends Error {

@@ -1,4 +1,4 @@
-// Fails task 3: none-accepted-over-ipv6 — takes a segment without checksum over IPv6, too.
+// Fails task 3, 5: none-accepted-over-ipv6 — takes a segment without checksum over IPv6, too.
 
 /** Input that is no valid segment, packet, frame or capture. The message says what is wrong, and where. */
 export class SegmentError extends Error {

@@ -1,4 +1,4 @@
-// Fails task 2: payload-limit-ignored — writes a length of more than 16 bits into 16 bits.
+// Fails task 2, 5: payload-limit-ignored — writes a length of more than 16 bits into 16 bits.
 
 /** Input that is no valid segment, packet, frame or capture. The message says what is wrong, and where. */
 export class SegmentError extends Error {

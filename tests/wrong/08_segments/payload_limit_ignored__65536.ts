@@ -1,4 +1,4 @@
-// Fails task 2: payload-limit-ignored — allows 65,535 bytes of payload, and forgets the eight in front.
+// Fails task 2, 5: payload-limit-ignored — allows 65,535 bytes of payload, and forgets the eight in front.
 
 /** Input that is no valid segment, packet, frame or capture. The message says what is wrong, and where. */
 export class SegmentError extends Error {

@@ -1,4 +1,4 @@
-// Fails task 2: zero-checksum-sent — sends a checksum of 0 as it came out.
+// Fails task 2, 5: zero-checksum-sent — sends a checksum of 0 as it came out.
 
 /** Input that is no valid segment, packet, frame or capture. The message says what is wrong, and where. */
 export class SegmentError extends Error {

@@ -1,4 +1,4 @@
-// Fails task 2: zero-checksum-sent — does not know that 0 has a meaning of its own.
+// Fails task 2, 5: zero-checksum-sent — does not know that 0 has a meaning of its own.
 
 /** Input that is no valid segment, packet, frame or capture. The message says what is wrong, and where. */
 export class SegmentError extends Error {

@@ -84,9 +84,22 @@ export function cleanLine(text: string): string {
   return clean(text).replaceAll(/\s*\n\s*/g, " ⏎ ").replaceAll("\t", " ");
 }
 
-/** Text for HTML and XML, in content and in attributes of either quotes. */
+/** Text for HTML, in content and in attributes of either quotes. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
+const NAMED: Record<string, string> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&apos;",
+};
+
+/** Text for XML, in content and in attributes of either quotes: many readers know the five names and no numbers. */
+export function escapeXml(text: string): string {
+  return text.replace(/[&<>"']/g, (sign) => NAMED[sign]!);
 }
 
 /** Every text of a result made harmless for programs that read JSON less strictly than it allows. */

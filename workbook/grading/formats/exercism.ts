@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { LessonResult } from "../../result.ts";
 import { clean, cleanLine, type Format, itemsOf, notes } from "./common.ts";
 import { failureText } from "./failure_text.ts";
 
@@ -15,9 +16,15 @@ const MAX_OUTPUT = 500;
 
 /** The document that Exercism reads from `results.json`. */
 export const exercism: Format = (result, lang) => {
-  const tests = itemsOf(result, lang).flatMap(({ index, task, tests, number }) =>
+  const told = new Set<LessonResult>();
+  const tests = itemsOf(result, lang).flatMap(({ index, task, tests, number, lesson }) =>
     tests.map((test, i) => {
-      const message = failureText(test, lang);
+      // There is a message for the whole only where the whole is an error: what is said of a lesson is said here.
+      const isFirst = test.status !== "pass" && !told.has(lesson) && told.add(lesson);
+      const first = isFirst && lesson.message && lesson.message !== test.message
+        ? `${clean(lesson.message)}\n`
+        : "";
+      const message = first + failureText(test, lang);
       // What a task printed is told once: by its first test that did not pass, or else by its first.
       const speaker = Math.max(0, tests.findIndex(({ status }) => status !== "pass"));
       const output = i === speaker ? clean(task.output) : "";

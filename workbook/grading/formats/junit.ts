@@ -5,7 +5,7 @@
  */
 
 import type { LessonResult } from "../../result.ts";
-import { clean, cleanLine, escapeHtml, type Format, type Item, itemsOf } from "./common.ts";
+import { clean, cleanLine, escapeXml, type Format, type Item, itemsOf } from "./common.ts";
 import { failureText } from "./failure_text.ts";
 
 /** One XML document. */
@@ -29,7 +29,7 @@ export const junit: Format = (result, lang) => {
       "    </properties>",
       ...cases,
       ...(lesson.message
-        ? [`    <system-err>${escapeHtml(clean(lesson.message))}</system-err>`]
+        ? [`    <system-err>${escapeXml(clean(lesson.message))}</system-err>`]
         : []),
       "  </testsuite>",
     ];
@@ -60,11 +60,11 @@ function casesOf({ task, tests, lesson, number }: Item, tell: (test: Item["tests
     if (tag) {
       const message = told.split("\n")[0] ?? "";
       const type = test.mistake ?? test.kind ?? test.status;
-      inner.push(`      <${tag}${attributes({ message, type })}>${escapeHtml(told)}</${tag}>`);
+      inner.push(`      <${tag}${attributes({ message, type })}>${escapeXml(told)}</${tag}>`);
     }
     const output = clean(task.output);
     if (i === speaker && output) {
-      inner.push(`      <system-out>${escapeHtml(output)}</system-out>`);
+      inner.push(`      <system-out>${escapeXml(output)}</system-out>`);
     }
     const head = `    <testcase${attributes({ name, classname, time: seconds(test) })}`;
     return inner.length > 0 ? [`${head}>`, ...inner, "    </testcase>"].join("\n") : `${head}/>`;
@@ -82,7 +82,7 @@ function countsOf(items: Item[]): { tests: number; failures: number; errors: num
 
 function attributes(values: Record<string, string | number>): string {
   return Object.entries(values)
-    .map(([name, value]) => ` ${name}="${escapeHtml(cleanLine(`${value}`))}"`).join("");
+    .map(([name, value]) => ` ${name}="${escapeXml(cleanLine(`${value}`))}"`).join("");
 }
 
 function property(name: string, value: LessonResult[keyof LessonResult] & (string | number)) {
