@@ -10,7 +10,7 @@ import { bytes } from "./bytes.ts";
 import { fail } from "./failure.ts";
 import type { Endpoint } from "./learner.ts";
 import type { TestContext } from "./run.ts";
-import { showAddr, showLater } from "./transcript.ts";
+import { bytesAsTheyAre, showAddr } from "./transcript.ts";
 
 /** The mistake that a line shows; undefined stands for a line that never comes. */
 export type MistakeOf = string | ((received: string | undefined) => string | undefined);
@@ -98,7 +98,7 @@ export class ChatClient {
   }
 
   #note(event: string, data: Uint8Array): void {
-    const shown = showLater(data);
+    const shown = bytesAsTheyAre(data);
     this.#context.peers.note(event, () => `${this.label}: ${shown()}`);
   }
 
