@@ -632,7 +632,7 @@ export class Learner {
     return this.#child.asleep(run);
   }
 
-  /** At most so many bytes per read or write, on every connection, from now on. */
+  /** What the kernel is to look like to the process from now on: see {@linkcode Limits}. */
   async limit(limits: Limits): Promise<void> {
     await this.order({ op: "limits", limits });
   }
