@@ -2217,13 +2217,15 @@ task(6, {
 }, async (context) => {
   const peer = await createPeer(context, { id: "alice" });
   const empty = await sharedContent(new Uint8Array(0));
-  const [one, two] = [await randomContent(context, 3), await randomContent(context, 3)];
+  const [one, two] = [await randomContent(context, 6), await randomContent(context, 3)];
   const all = [empty, one, two];
+  // The first has 0, 3 and 4, the second 1, 2 and 5: whoever asks in whatever order asks one for what it lacks.
+  const isOfFirst = (index: unknown) => ((Number(index) + 1) >> 1) % 2 === 0;
   const half = (isFirst: boolean): NodeOptions => ({
     answers: {
       want: (link, { header: { hash } }) => sendManifest(link, all.find((c) => c.hash === hash)!),
       get: (link, { header: { hash, index } }) =>
-        (Number(index) < 2) === isFirst
+        isOfFirst(index) === isFirst
           ? sendChunk(link, all.find((c) => c.hash === hash)!, Number(index))
           : link.send({ type: "missing", hash, index }),
     },

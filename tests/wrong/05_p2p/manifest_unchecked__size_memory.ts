@@ -561,7 +561,7 @@ class Download {
       answer?.header.type === "manifest" &&
       await sha256(answer.body) === this.hash
     ) {
-      this.#content ??= new Uint8Array(size);
+      this.#content = new Uint8Array(size);
       if (!this.#hashes) {
         this.#hashes = answer.body.toHex().match(/.{64}/g) ?? [];
         this.#open = new Set(this.#hashes.keys());
