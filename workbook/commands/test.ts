@@ -16,7 +16,7 @@ import { readOptions, wholeNumber } from "./options.ts";
 const REPEATS = 3;
 
 /** Gradings at a time: more than cores, since a submission that hangs is waited for. */
-const GRADERS = 3;
+const GRADERS = 4;
 
 /**
  * Which part of what learners are told may differ from the golden files. Which of two things a test sees first may
