@@ -2253,12 +2253,26 @@ task(6, {
   const peer = await createPeer(context, { id: "alice" });
   const content = await randomContent(context, 20);
   let asked = 0;
-  await linkedWith(context, peer, content, {
-    ann: (link, index) => {
-      asked++;
-      return sendChunk(link, content, index, spoiled(content.chunks[index]!));
-    },
-  });
+  const lie: ChunkAnswer = (link, index) => {
+    asked++;
+    return sendChunk(link, content, index, spoiled(content.chunks[index]!));
+  };
+  // Zoe gives nothing until ann, who answers at once, is asked no more: until then ann is the one to ask.
+  let calm: Promise<void> | undefined;
+  const annIsLeftAlone = async () => {
+    let before = -1;
+    for (let quiet = 0; quiet < 5;) {
+      await peer.learner.rest();
+      quiet = asked === before ? quiet + 1 : 0;
+      before = asked;
+    }
+  };
+  const truth: ChunkAnswer = async (link, index) => {
+    await (calm ??= annIsLeftAlone());
+    await sendChunk(link, content, index);
+  };
+  await linkedNode(context, peer, "ann", serving(content, { chunk: lie }));
+  await linkedNode(context, peer, "zoe", serving(content, { chunk: truth }));
   // What it gives is for other tests to look at.
   await peer.learner.method(peer.remote, "fetch", [content.hash], {
     hold: true,

@@ -102,8 +102,10 @@ export function withoutSteps(text: string): string {
     /"(?:[^"\\]|\\.)*"…?/g,
     (quoted) => quoted.split("\\x").length > 3 ? '"BYTES"' : quoted,
   );
+  // Nor how many they were.
+  const unsized = told.replace(/"BYTES" \(\w+ ?(?:bytes|바이트)\)/g, '"BYTES"');
   // Nor the time of day.
-  const timeless = told.replace(/\w{3}, \d\d \w{3} \w+ \d\d:\d\d:\d\d/g, "DATE");
+  const timeless = unsized.replace(/\w{3}, \d\d \w{3} \w+ \d\d:\d\d:\d\d/g, "DATE");
   // Nor how many of millions of bytes were on their way: that depends on the kernel's buffers.
   const rest = timeless.replace(/\d{7,}(?= ?(?:bytes|바이트))/g, "SIZE");
   const seen = new Map<string, string>();
