@@ -789,14 +789,21 @@ task(4, {
   en: "a reset is a LEFT like any other",
   ko: "재설정(reset)도 여느 떠남과 같이 LEFT가 됩니다",
 }, async (context) => {
-  const { peers } = context;
+  const { learner, peers } = context;
   const chat = await Chat.start(context);
   const mistake = "reset-without-left";
   const a = await chat.joined("a");
-  for (const name of ["b", "c"]) {
+  for (const name of ["b", "c", "d"]) {
     const peer = await peers.connectToReset({ hostname: "127.0.0.1", port: chat.addr.port });
     await peer.send(bytes(`JOIN r ${name}\n`));
     await a.expect(`JOINED r ${name}`);
+    if (name === "d") {
+      // Of this one a write hears first that it has gone.
+      const { port } = peer;
+      await learner.faults({ api: ["write"], times: 1, error: "ConnectionReset", peerPort: port });
+      await a.say("SAY are you there?");
+      while (!learner.saw("fault")) await learner.rest();
+    }
     await peer.reset();
     // Something is written to it, perhaps before its end is read.
     if (name === "c") await a.say("SAY are you there?");

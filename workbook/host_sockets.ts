@@ -219,11 +219,15 @@ function headOf(bytes: Uint8Array, size: number): string {
   return toBase64(bytesOf(bytes, Math.min(size, HEAD_BYTES))!);
 }
 
-/** Throws when a fault is due for this call. */
-function meetFault(api: Fault["api"][number], port?: number): void {
+/** Throws when a fault is due for this call: one that asks for `port`, or is made on a connection. */
+function meetFault(
+  api: Fault["api"][number],
+  { port, entry }: { port?: number | undefined; entry?: Entry | undefined } = {},
+): void {
   for (const fault of faults) {
     if (!fault.api.includes(api) || fault.times <= 0) continue;
     if (fault.fixedPort && !port) continue;
+    if (fault.peerPort && entry?.remoteAddr?.port !== fault.peerPort) continue;
     if (fault.skip) {
       fault.skip--;
       continue;
@@ -365,7 +369,7 @@ const wrap = {
       const entry = entries.get(conn);
       return waiting({ api: "read", byLearner: true, ...where(entry) }, async () => {
         try {
-          meetFault("read");
+          meetFault("read", { entry });
           const part = limited(buffer, mostToRead(entry));
           const size = await (methods.read!.call(conn, part) as Promise<number | null>);
           if (entry) entry.bytesRead += size ?? 0;
@@ -388,7 +392,7 @@ const wrap = {
         const asks = entry && roomOf(entry) ? entry : undefined;
         if (asks) asks.stalled++;
         try {
-          meetFault("write");
+          meetFault("write", { entry });
           if (asks) await untilRoom(asks);
           const room = roomOf(entry);
           const { bytes = Infinity, atOnce = Infinity } = room ?? {};
@@ -540,7 +544,7 @@ function listening(
     throw new Error(`More than ${MAX_LISTENS} sockets in one test`);
   }
   try {
-    meetFault(api, asked.port);
+    meetFault(api, { port: asked.port });
     const socket = run(options as never);
     emit({ event: "listen", ...where(observe(socket, kind, "made")), asked });
     return socket;
@@ -568,7 +572,7 @@ const wrapped = {
     const began = now();
     return waiting({ api: "connect", byLearner: true, remoteAddr }, async () => {
       try {
-        meetFault("connect", port);
+        meetFault("connect", { port });
         const conn = await original.connect(options);
         emit({ event: "connect", ...where(observe(conn, "conn", "made")) });
         return conn;

@@ -90,6 +90,8 @@ export interface Fault {
   api: ("listen" | "listenDatagram" | "connect" | "accept" | "read" | "write")[];
   /** Only calls that ask for a port other than 0. */
   fixedPort?: boolean;
+  /** Only calls on connections whose other end has that port. */
+  peerPort?: number;
   /** How many matching calls go through first. */
   skip?: number;
   /** How many matching calls then fail. */

@@ -41,6 +41,11 @@ export class ResetPeer {
     return new ResetPeer(socket, transcript);
   }
 
+  /** The port of this end. */
+  get port(): number {
+    return this.#socket.localPort!;
+  }
+
   #tell(): void {
     this.#news.resolve();
     this.#news = Promise.withResolvers();

@@ -223,7 +223,10 @@ export function startChat(options: ChatOptions = {}): ChatServer {
       c.out.copyWithin(0, n, c.outLength);
       c.outLength -= n;
       flush(c);
-    }, () => destroy(c));
+    }, () => {
+      leaveServer(c);
+      destroy(c);
+    });
   }
   /** Keeps what may have begun, up to the end of its line. */
   function cut(c: Client): void {
