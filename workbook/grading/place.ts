@@ -113,6 +113,7 @@ export class Place implements SuitePlace {
         `${root}/tests/support`,
         // What some suites compare with.
         ...existing(`${root}/tests/captures/${slug}`),
+        ...compiled(root, suite),
         // A teacher's suite may import what lies beside it.
         suite.startsWith(`${root}/tests/`) ? suite : suite.slice(0, suite.lastIndexOf("/")),
         ...maps,
@@ -124,13 +125,20 @@ export class Place implements SuitePlace {
         Deno.execPath(),
       ]),
     });
-    return { ...launch, env: { ...all, ...launch.env } };
+    return { ...launch, env: { ...all, DENO_DIR: denoDir(), ...launch.env } };
   }
 
   /** Removes everything. */
   async remove(): Promise<void> {
     await Deno.remove(this.#folder, { recursive: true });
   }
+}
+
+/** What Deno has made of the course's own files before, where it keeps that: without it each suite is compiled anew. */
+function compiled(root: string, suite: string): string[] {
+  const kept = `${denoDir()}/gen/file`;
+  return [`${root}/workbook`, `${root}/tests/support`, `${suite}.js`]
+    .flatMap((path) => existing(`${kept}${path}`));
 }
 
 function existing(path: string): string[] {
