@@ -37,7 +37,7 @@ export function expectBytes(received: Uint8Array, expected: Uint8Array, mistake?
   const [shownExpected] = window(expected, from, at);
   const [shownReceived, column] = window(received, from, at);
   const what = at >= received.length
-    ? { en: `the end, after ${at} ${at === 1 ? "byte" : "bytes"}`, ko: `${at}바이트 뒤에서 끝남` }
+    ? { en: `the end, after ${countBytes(at)}`, ko: `${at}바이트 뒤에서 끝남` }
     : at >= expected.length
     ? { en: `byte ${at} is one too many`, ko: `${at}번째 바이트부터 남음` }
     : { en: `byte ${at} differs`, ko: `${at}번째 바이트가 다름` };
@@ -71,6 +71,10 @@ function window(data: Uint8Array, from: number, at: number): [string, number] {
   const tail = data.length > from + SHOWN ? "…" : "";
   const shown = escapeBytes(data.subarray(from, from + SHOWN));
   const before = Array.from(data.subarray(from, Math.min(at, data.length)), escapeByte).join("");
-  const size = data.length === 1 ? "1 byte" : `${data.length} bytes`;
-  return [`${lead}${shown}${tail} (${size})`, lead.length + 1 + before.length];
+  return [`${lead}${shown}${tail} (${countBytes(data.length)})`, lead.length + 1 + before.length];
+}
+
+/** `1 byte`, `5 bytes`. */
+export function countBytes(count: number): string {
+  return count === 1 ? "1 byte" : `${count} bytes`;
 }

@@ -442,7 +442,7 @@ export function waitingFor(
   if (!state && stopped) {
     return [{
       en: "the process has stopped itself by a signal, and does nothing",
-      ko: "프로세스가 시그널로 스스로를 정지시켜 아무것도 하지 않습니다",
+      ko: "프로세스가 신호로 스스로를 정지시켜 아무것도 하지 않습니다",
     }];
   }
   if (!state) {

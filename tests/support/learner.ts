@@ -15,6 +15,7 @@ import type {
   WireValue,
 } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
+import { countBytes } from "./bytes.ts";
 import { type Child, OrderError } from "./child.ts";
 import { type ExerciseFile, isSlip, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
@@ -730,12 +731,8 @@ function showArg(value: unknown): string {
     if (value.kind === "datagram") return "socket";
     return value.kind === "listener" ? "listener" : value.className;
   }
-  if (value instanceof Uint8Array || value instanceof Pattern) return showLength(value.length);
-  if (value instanceof View) return showLength(value.bytes.length);
+  if (value instanceof Uint8Array || value instanceof Pattern) return countBytes(value.length);
+  if (value instanceof View) return countBytes(value.bytes.length);
   if (Array.isArray(value)) return `[${value.map(showArg).join(", ")}]`;
   return showValue(value);
-}
-
-function showLength(length: number): string {
-  return length === 1 ? "1 byte" : `${length} bytes`;
 }

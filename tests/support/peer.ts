@@ -9,7 +9,7 @@ import { escapeBytes, expectBytes } from "./bytes.ts";
 import { fail } from "./failure.ts";
 import type { Endpoint } from "./learner.ts";
 import type { ResetListener, ResetPeer } from "./reset_peer.ts";
-import { bytesAsTheyAre, showAddr, showBytes, type Transcript } from "./transcript.ts";
+import { bytesAsTheyAre, type Detail, showAddr, showBytes, type Transcript } from "./transcript.ts";
 
 const MOST_TO_READ = 256 * 1024;
 
@@ -225,7 +225,7 @@ export class Peers {
   }
 
   /** Notes in the story what a test does by itself. */
-  note(event: string, detail: string | (() => string) = ""): void {
+  note(event: string, detail: Detail = ""): void {
     this.#transcript.peer(event, detail);
   }
 

@@ -9,11 +9,11 @@
 
 import type { TranscriptStep } from "../../workbook/records.ts";
 import type { WireAddr, WireEvent } from "../../workbook/protocol.ts";
-import { escapeBytes } from "./bytes.ts";
+import { countBytes, escapeBytes } from "./bytes.ts";
 import { fromBase64 } from "./wire.ts";
 
 /** A text, or how it is made: most stories are never told. */
-type Detail = string | (() => string);
+export type Detail = string | (() => string);
 
 interface Step {
   at: number;
@@ -93,8 +93,7 @@ export function showBytes(bytes: Uint8Array, size = bytes.length): string {
   let shown = Math.min(bytes.length, SHOWN_BYTES);
   while (shown > 1 && escapeBytes(bytes.subarray(0, shown)).length > SHOWN_CHARS) shown--;
   const cut = size > shown ? "…" : "";
-  const unit = size === 1 ? "byte" : "bytes";
-  return `${size} ${unit} ${escapeBytes(bytes.subarray(0, shown))}${cut}`;
+  return `${countBytes(size)} ${escapeBytes(bytes.subarray(0, shown))}${cut}`;
 }
 
 /** A story of `bytes` as they are now, to be told later. */

@@ -13,7 +13,7 @@
  */
 
 import { type Inside, STRANGERS_ENV } from "../strangers.ts";
-import { DEVICES, ETC, SYSTEM, TMP_BYTES } from "./root_parts.ts";
+import { DEVICES, ETC, exists, isOfSystem, SYSTEM, TMP_BYTES } from "./root_parts.ts";
 
 const AF_INET = 2;
 const SOCK_DGRAM = 2;
@@ -97,15 +97,6 @@ function bind(source: string, target: string): void {
   mount(source, target, "", MS_BIND | MS_REC);
 }
 
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** Builds a root of what is needed, and makes it the root of this process and all that it starts. */
 function enter({ base, readable, tmp }: Inside): void {
   const cwd = Deno.cwd();
@@ -143,7 +134,7 @@ function enter({ base, readable, tmp }: Inside): void {
   mount("tmpfs", `${base}/tmp`, "tmpfs", MS_NOSUID | MS_NODEV, `size=${TMP_BYTES},mode=1777`);
   for (const source of readable) {
     // The system's programs are there already.
-    if (SYSTEM.some((name) => source === `/${name}` || source.startsWith(`/${name}/`))) continue;
+    if (isOfSystem(source)) continue;
     bind(source, `${base}${source}`);
     readOnly(`${base}${source}`);
   }

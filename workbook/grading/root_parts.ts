@@ -7,6 +7,21 @@
 /** Programs and libraries, as folders of the root. */
 export const SYSTEM = ["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "nix"];
 
+/** Whether `path` comes with these. */
+export function isOfSystem(path: string): boolean {
+  return SYSTEM.some((name) => path === `/${name}` || path.startsWith(`/${name}/`));
+}
+
+/** Whether something is called so, also a link that leads nowhere. */
+export function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** What looking up `localhost` and starting a program needs. */
 export const ETC = [
   "hosts",

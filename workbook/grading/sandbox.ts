@@ -7,7 +7,7 @@
 import { pathOf } from "../std/paths.ts";
 import type { SandboxLevel } from "./model.ts";
 import { type Inside, STRANGERS_ENV } from "../strangers.ts";
-import { DEVICES, ETC, SYSTEM, TMP_BYTES } from "./root_parts.ts";
+import { DEVICES, ETC, exists, isOfSystem, SYSTEM, TMP_BYTES } from "./root_parts.ts";
 
 const insideFile = pathOf(new URL("inside.ts", import.meta.url));
 
@@ -71,7 +71,6 @@ export function inNamespaces(args: string[], inside: Inside, by = maker): Launch
  * keeps to itself.
  */
 function bubble({ readable, tmp }: Inside): string[] {
-  const within = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
   const system = SYSTEM.map((name) => `/${name}`).filter(exists);
   return [
     ...["--unshare-user", "--unshare-net", "--unshare-pid", "--unshare-ipc", "--unshare-uts"],
@@ -86,19 +85,10 @@ function bubble({ readable, tmp }: Inside): string[] {
     ...["--symlink", "/proc/self/fd", "/dev/fd", "--proc", "/proc"],
     ...["--perms", "1777", "--size", `${TMP_BYTES}`, "--tmpfs", "/tmp"],
     // Some of them may lie in /tmp.
-    ...readable.filter((path) => !system.some((folder) => within(path, folder)))
+    ...readable.filter((path) => !isOfSystem(path))
       .flatMap((path) => ["--ro-bind", path, path]),
     ...["--dir", tmp, "--remount-ro", "/"],
   ];
-}
-
-function exists(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** The environment of a suite that strangers' code is graded with: nothing of the grader's own. */
