@@ -80,6 +80,7 @@ class LearnerPeer {
       options.expected ?? expected,
       () => this.learner.method(this.remote, name, args, { expected, ...options }),
       options.mistake,
+      () => hasNotEnded(name),
     );
   }
 
@@ -95,6 +96,7 @@ class LearnerPeer {
       expected,
       () => this.learner.method(this.remote, "connect", [{ hostname, port }], options),
       mistake ?? "waits-to-read-first",
+      () => hasNotEnded("connect"),
     );
     if (value !== id) fail({ expected, received: showValue(value), mistake });
   }
@@ -121,7 +123,12 @@ class LearnerPeer {
     args: unknown[],
     { expected, mistake, className }: { expected: Text; mistake?: string; className?: string },
   ): Promise<void> {
-    const error = await this.context.step(expected, () => this.ends(name, args), mistake);
+    const error = await this.context.step(
+      expected,
+      () => this.ends(name, args),
+      mistake,
+      () => hasNotEnded(name),
+    );
     if (!error) {
       fail({
         expected,
@@ -157,7 +164,11 @@ class LearnerPeer {
 
   /** What peers() tells. */
   async peers(): Promise<unknown> {
-    return await this.learner.method(this.remote, "peers");
+    const listed = await this.learner.method(this.remote, "peers");
+    if (!Array.isArray(listed)) return listed;
+    return await Promise.all(
+      listed.map((entry) => fieldsOf(this.learner, entry, ["id", "hostname", "port"])),
+    );
   }
 
   /** Waits until peers() tells exactly these, with the addresses where they listen. */
@@ -229,7 +240,10 @@ class LearnerPeer {
       this.#messages ??= await this.learner.iterate(this.remote, "messages");
       return await this.learner.next(this.#messages);
     }, mistake);
-    const message = value as Message | null | undefined;
+    const message = await fieldsOf(this.learner, value, ["from", "body"]) as
+      | Message
+      | null
+      | undefined;
     if (done || typeof message !== "object" || message === null) {
       const ended: Text = { en: "the iteration has ended", ko: "반복이 끝났습니다" };
       fail({ expected: what, received: done ? ended : showValue(value), mistake });
@@ -268,6 +282,18 @@ class LearnerPeer {
   close(mistake?: string): Promise<unknown> {
     return this.#method("close", [], mistake ? { mistake } : {});
   }
+}
+
+/** An object of a class of the learner's own is as good as one without: the same with these of its properties. */
+async function fieldsOf(learner: Learner, value: unknown, names: string[]): Promise<unknown> {
+  if (!(value instanceof Remote)) return value;
+  const entries = names.map(async (name) => [name, await learner.get(value, name)] as const);
+  return Object.fromEntries(await Promise.all(entries));
+}
+
+/** What is told of a call that goes on, before what the process waits in: its accept() says nothing of it. */
+function hasNotEnded(name: string): Text {
+  return { en: `${name}() has not ended`, ko: `${name}() 호출이 아직 끝나지 않았습니다` };
 }
 
 function bytesOf(value: unknown, what: string): Uint8Array {
@@ -321,7 +347,8 @@ async function createPeer(
       if (everywhere) error.facts.mistake = "listens-everywhere";
       throw error;
     }) as Remote;
-  const addr = await learner.get(remote, "addr") as Partial<Endpoint> | undefined;
+  const told = await learner.get(remote, "addr");
+  const addr = await fieldsOf(learner, told, ["hostname", "port"]) as Partial<Endpoint> | undefined;
   if (typeof addr?.port !== "number" || typeof addr.hostname !== "string" || addr.port === 0) {
     fail({
       expected: {
@@ -810,7 +837,8 @@ task(1, {
   ko: "상대가 hello 뒤에 거절해도 connect()는 실패합니다",
 }, async (context) => {
   const mistake = "refusal-unheard";
-  const peer = await createPeer(context, { id: "alice" });
+  // A peer may wait for another connection as long as its patience goes.
+  const peer = await createPeer(context, { id: "alice", silenceMs: 500 });
   const node = new ScriptedNode(context, "mia", { greets: false });
   const expected: Text = {
     en: 'connect() rejects: the other side refuses with "id taken"',
@@ -919,36 +947,43 @@ task(2, {
   await peer.close();
 }, { catches: ["reads-only-when-asked"] });
 
-/** The frame of a message of so many zeros, made without a copy. */
-function messageOf(length: number): Uint8Array<ArrayBuffer> {
+/** A frame of so many bytes with a message of zeros, sent in pieces so that nobody has to hold it. */
+function sendZeros(link: NodeLink, frameBytes: number): Promise<void> {
   const header = encodeFrame({ type: "message" }).subarray(4);
-  const frame = new Uint8Array(4 + header.length + length);
-  frame.set(lengthPrefix(header.length + length));
-  frame.set(header, 4);
-  return frame;
+  const whole = Math.floor((frameBytes - header.length) / ZEROS.length);
+  const rest = frameBytes - header.length - whole * ZEROS.length;
+  return link.sendRaw(
+    [
+      lengthPrefix(frameBytes),
+      header,
+      ...Array.from({ length: whole }, () => ZEROS),
+      ZEROS.subarray(0, rest),
+    ],
+    `a message in a frame of ${frameBytes} bytes`,
+  );
 }
 
+const ZEROS = new Uint8Array(MIB / 2);
+
 task(2, {
-  en: "34 MiB of messages that nobody has read are kept, also in the longest frames there are",
-  ko: "아무도 읽지 않은 메시지 34 MiB를, 허용되는 가장 긴 프레임으로 와도 보관합니다",
+  en: "63 MiB of messages that nobody has read are kept, also in the longest frame there is",
+  ko: "아무도 읽지 않은 메시지 63 MiB를, 허용되는 가장 긴 프레임으로 와도 보관합니다",
 }, async (context) => {
   const peer = await createPeer(context, { id: "alice" });
   const { link } = await linkedNode(context, peer, "bob");
-  const header = encodeFrame({ type: "message" }).subarray(4);
-  const frame = messageOf(MAX_FRAME_BYTES - header.length);
-  for (let i = 0; i < 2; i++) link.sendRaw(frame, "a message in a frame of exactly 16 MiB");
-  link.sendRaw(messageOf(2 * MIB), "a message of 2 MiB");
+  const frames = [MAX_FRAME_BYTES, ...Array.from({ length: 23 }, () => 2 * MIB), MIB];
+  for (const frameBytes of frames) sendZeros(link, frameBytes);
   link.send({ type: "message" }, bytes("last"));
   link.send({ type: "ping" });
   link.send({ type: "want", hash: "0".repeat(64) });
   await link.next(["pong", "missing"], {
     expected: {
-      en: "bob's ping, or what it wants, is answered, although 34 MiB of its messages are unread",
-      ko: "bob의 메시지 34 MiB가 읽히지 않았어도 bob의 ping이나 want에 답이 옴",
+      en: "bob's ping, or what it wants, is answered, although 63 MiB of its messages are unread",
+      ko: "bob의 메시지 63 MiB가 읽히지 않았어도 bob의 ping이나 want에 답이 옴",
     },
     mistake: "inbox-too-small",
   });
-  await peer.skipMessages(3, "inbox-too-small");
+  await peer.skipMessages(frames.length, "inbox-too-small");
   await peer.message({ from: "bob", body: bytes("last") }, "inbox-too-small");
   await peer.close();
 }, { catches: ["inbox-too-small"] });
@@ -983,7 +1018,7 @@ task(2, {
       en: "bob's 8 MiB are read, although alice's have not been written yet",
       ko: "alice의 8 MiB를 아직 다 쓰지 못했어도 bob의 8 MiB가 읽힘",
     },
-    () => link.sendRaw(messageOf(8 * MIB), "a message of 8 MiB"),
+    () => sendZeros(link, 8 * MIB),
     "read-waits-for-write",
   );
   link.startReading();

@@ -221,18 +221,20 @@ export class NodeLink {
     return this.#write(encodeFrame(header, body));
   }
 
-  /** Sends bytes, whatever they are. */
-  sendRaw(bytes: Uint8Array, what: string): Promise<void> {
+  /** Sends bytes, whatever they are; several pieces one after the other. */
+  sendRaw(bytes: Uint8Array | Uint8Array[], what: string): Promise<void> {
     this.#context.peers.note("send", `${this.node.id} → ${what}`);
     return this.#write(bytes);
   }
 
-  #write(bytes: Uint8Array): Promise<void> {
+  #write(pieces: Uint8Array | Uint8Array[]): Promise<void> {
     const written = this.#sent.then(async () => {
-      for (let done = 0; done < bytes.length;) {
-        const count = await this.#conn.write(bytes.subarray(done));
-        done += count;
-        this.sentBytes += count;
+      for (const bytes of [pieces].flat()) {
+        for (let done = 0; done < bytes.length;) {
+          const count = await this.#conn.write(bytes.subarray(done));
+          done += count;
+          this.sentBytes += count;
+        }
       }
     });
     // The learner's end may have closed it: what the test waits for tells.
