@@ -33,6 +33,8 @@ export interface NodeOptions {
   /** What is done with frames that come, by type. Pings are answered, content is missing by default. */
   answers?: Record<string, Answer>;
   hostname?: string;
+  /** Where it listens; the OS chooses unless it is given. */
+  port?: number;
 }
 
 const missing: Answer = (link, { header: { hash, index } }) =>
@@ -50,7 +52,8 @@ export class ScriptedNode {
 
   constructor(context: TestContext, readonly id: string, readonly options: NodeOptions = {}) {
     this.#context = context;
-    this.#listener = Deno.listen({ hostname: options.hostname ?? "127.0.0.1", port: 0 });
+    const { hostname = "127.0.0.1", port = 0 } = options;
+    this.#listener = Deno.listen({ hostname, port });
     context.peers.note("listen", `${id}: ${showAddr(this.#listener.addr)}`);
     context.peers.track({ close: () => this.close() });
     this.answers = {
@@ -112,13 +115,21 @@ export class ScriptedNode {
 
   /** The next connection that came. */
   async accept(expected: Text, mistake?: string): Promise<NodeLink> {
-    return await this.#context.step(expected, async () => {
-      while (this.#accepted.length === 0) {
-        await this.#news.promise;
-        this.#news = Promise.withResolvers();
-      }
-      return this.#accepted.shift()!;
-    }, mistake);
+    return await this.#context.step(
+      expected,
+      async () => {
+        while (this.#accepted.length === 0) {
+          await this.#news.promise;
+          this.#news = Promise.withResolvers();
+        }
+        return this.#accepted.shift()!;
+      },
+      mistake,
+      () => ({
+        en: `${this.id} has not been dialled`,
+        ko: `${this.id}에게 걸려 온 연결이 없습니다`,
+      }),
+    );
   }
 
   /** Dials a peer of the learner's. */
@@ -287,14 +298,22 @@ export class NodeLink {
       en: `${this.node.id} receives a frame of type ${names}`,
       ko: `${this.node.id}에게 ${names} 프레임이 도착함`,
     };
-    return await this.#context.step(wanted, async () => {
-      for (;;) {
-        const frame = this.frames.filter(({ header }) => types.includes(header.type))[taken];
-        if (frame) return frame;
-        if (this.isOver) fail({ expected: wanted, received: this.#howItEnded(), mistake });
-        await this.#news.promise;
-      }
-    }, mistake);
+    return await this.#context.step(
+      wanted,
+      async () => {
+        for (;;) {
+          const frame = this.frames.filter(({ header }) => types.includes(header.type))[taken];
+          if (frame) return frame;
+          if (this.isOver) fail({ expected: wanted, received: this.#howItEnded(), mistake });
+          await this.#news.promise;
+        }
+      },
+      mistake,
+      () => ({
+        en: `${this.node.id} has not received it`,
+        ko: `${this.node.id}에게 아직 오지 않았습니다`,
+      }),
+    );
   }
 
   #howItEnded(): Text {
@@ -309,7 +328,12 @@ export class NodeLink {
 
   /** Waits until the learner's end has ended the stream. */
   async expectEnd(expected: Text, mistake?: string): Promise<void> {
-    await this.#context.step(expected, () => this.over, mistake);
+    await this.#context.step(
+      expected,
+      () => this.over,
+      mistake,
+      () => ({ en: "it is still open", ko: "아직 열려 있습니다" }),
+    );
   }
 
   /** The address of its own end. */
