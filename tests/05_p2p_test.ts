@@ -37,7 +37,9 @@ import("./support/reset_peer.ts");
 
 const MIB = 1024 * 1024;
 /** Short enough to be waited for. */
-const SILENCE_MS = 100;
+const SILENCE_MS = 60;
+/** Long enough for a machine that is busy with something else. */
+const MORE_SILENCE_MS = 800;
 
 /** Tells the mistake that a list of peers shows which will not become right by itself. */
 type Judge = (listed: unknown) => string | undefined;
@@ -417,7 +419,7 @@ type Attempt = (attempt: {
  * then more patience is tried, and that time no excuse counts.
  */
 async function patiently(context: TestContext, attempt: Attempt): Promise<void> {
-  const tries = [SILENCE_MS, 8 * SILENCE_MS];
+  const tries = [SILENCE_MS, MORE_SILENCE_MS];
   for (const silenceMs of tries) {
     const isLast = silenceMs === tries.at(-1);
     const peer = await createPeer(context, { id: "alice", silenceMs });
@@ -1746,7 +1748,7 @@ task(5, {
   en: "a silent peer is asked, and ended after silenceMs; one that answers stays",
   ko: "조용한 피어는 확인한 뒤 silenceMs가 지나면 끊고, 답하는 피어는 남깁니다",
 }, async (context) => {
-  const { learner, step } = context;
+  const { step } = context;
   await patiently(context, async ({ peer, link, unless, silenceMs }) => {
     const alive = await link("bob");
     // Any frame is a sign of life.
@@ -1756,8 +1758,14 @@ task(5, {
     const silent = await link("carol", { answers: { ping: () => {} } });
     // It answers once, and has the other part in the connection.
     let pings = 0;
+    const askedAgain = Promise.withResolvers<void>();
     const once = new ScriptedNode(context, "erin", {
-      answers: { ping: (link) => ++pings === 1 && link.send({ type: "pong" }) },
+      answers: {
+        ping: (link) => {
+          if (++pings === 1) return link.send({ type: "pong" });
+          askedAgain.resolve();
+        },
+      },
     });
     unless(await peer.ends("connect", [once.addr]) !== undefined);
     const onceLink = once.links[0]!;
@@ -1806,9 +1814,7 @@ task(5, {
           en: "erin, who has answered once and is silent again, is asked again",
           ko: "한 번 답한 뒤 다시 조용해진 erin에게 ping을 다시 보냄",
         },
-        async () => {
-          while (pings < 2 && !onceLink.isOver) await learner.rest();
-        },
+        () => Promise.race([askedAgain.promise, onceLink.over]),
         "silence-unnoticed",
       );
       unless(pings < 2);
@@ -1906,13 +1912,14 @@ task(5, {
 }, async (context) => {
   const { learner, random } = context;
   const peer = await createPeer(context, { id: "alice" });
-  const slow = new ScriptedNode(context, "ann", { reads: false });
+  const slow = new ScriptedNode(context, "ann", { reads: false, keptBytes: MIB });
   const slowLink = await slow.dial(peer.addr);
   await peer.expectPeers([slow.entry]);
   // The first frame does not fit into one write, so that those which share the link without an order mix with it.
   await learner.limit({ writeBytes: MIB / 4 });
   const quick = await linkedNode(context, peer, "bob");
-  const full = peer.ends("send", ["ann", new Pattern(7, 8 * MIB)]);
+  const much = await learner.hold(new Pattern(7, 8.5 * MIB));
+  const full = peer.ends("send", ["ann", much]);
   await learner.waitsIn("write", full);
   const bodies = [1, 2, 3].map((seed) => new Pattern(random.integer(seed, 1_000_000), 100_000));
   for (const body of bodies) {
@@ -1930,16 +1937,15 @@ task(5, {
     expectBytes(message.body, body.bytes, "bytes-not-copied");
   }
   slowLink.startReading();
-  expectEqual((await slowLink.next("message")).body.length, 8 * MIB);
+  expectEqual((await slowLink.next("message")).bodyBytes, 8.5 * MIB);
   for (const body of bodies) {
     expectBytes((await slowLink.next("message")).body, body.bytes, "bytes-not-copied");
   }
   await full;
   // As it reads now, the whole may be more than 32 MiB.
   await learner.limit({});
-  const more = await learner.hold(new Pattern(8, 8.5 * MIB));
   for (let i = 0; i < 3; i++) {
-    await peer.send("ann", more, "queue-only-grows");
+    await peer.send("ann", much, "queue-only-grows");
     await slowLink.next("message", {
       expected: { en: "8.5 MiB more arrive", ko: "8.5 MiB가 더 도착함" },
       mistake: "queue-only-grows",
@@ -1960,9 +1966,9 @@ task(5, {
   await peer.expectPeers([slow.entry]);
   // The kernel takes so much and no more: what waits is known to the byte, but for this.
   await learner.limit({ room: [{ port: slowLink.addr.port, bytes: 1_000 }] });
-  const body = await learner.hold(new Pattern(7, 15.5 * MIB));
+  const body = await learner.hold(new Pattern(7, 7.75 * MIB));
   const pending = peer.ends("send", ["ann", body]);
-  await peer.broadcast(body, "slow-peer-blocks");
+  for (let i = 1; i < 4; i++) await peer.broadcast(body, "slow-peer-blocks");
   const waiting: Text = {
     en: "ann, for whom 31 MiB wait, is listed",
     ko: "31 MiB가 밀린 ann이 목록에 있음",
@@ -2341,7 +2347,7 @@ task(6, {
   en: "what one peer lacks, or takes with it when it leaves, comes from another",
   ko: "한 피어에게 없거나 그 피어가 떠나며 잃은 chunk는 다른 피어에게서 받습니다",
 }, async (context) => {
-  const content = await randomContent(context, 6);
+  const content = await randomContent(context, 4);
   const peer = await createPeer(context, { id: "alice" });
   await linkedWith(context, peer, content, {
     ann: (link) => link.end(),
@@ -2355,7 +2361,7 @@ task(6, {
   en: "chunks that come twice, or that nobody has asked for, change nothing",
   ko: "두 번 온 chunk나 요청하지 않은 chunk는 아무것도 바꾸지 않습니다",
 }, async (context) => {
-  const content = await randomContent(context, 6);
+  const content = await randomContent(context, 4);
   const { hash, chunks } = content;
   const peer = await createPeer(context, { id: "alice" });
   await linkedWith(context, peer, content, {
@@ -2403,9 +2409,9 @@ task(6, {
 }, async (context) => {
   const peer = await createPeer(context, { id: "alice" });
   const empty = await sharedContent(new Uint8Array(0));
-  const [one, two] = [await randomContent(context, 6), await randomContent(context, 3)];
+  const [one, two] = [await randomContent(context, 4), await randomContent(context, 3)];
   const all = [empty, one, two];
-  // The first has 0, 3 and 4, the second 1, 2 and 5: whoever asks in whatever order asks one for what it lacks.
+  // The first has 0 and 3, the second 1 and 2: whoever asks in whatever order asks one for what it lacks.
   const isOfFirst = (index: unknown) => ((Number(index) + 1) >> 1) % 2 === 0;
   const half = (isFirst: boolean): NodeOptions => ({
     answers: {

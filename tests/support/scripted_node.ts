@@ -17,6 +17,10 @@ const MAX_KEPT_BYTES = 256 * 1024 * 1024;
 /** A frame without a body takes so much, too. */
 const LEAST_FRAME_BYTES = 500;
 
+/** How many bytes a link asks for at first, and how many at most. */
+const LEAST_READ_BYTES = 16_384;
+const MOST_READ_BYTES = 262_144;
+
 /** What a node does with a frame of one type. */
 export type Answer = (link: NodeLink, frame: Frame) => unknown;
 
@@ -26,6 +30,8 @@ export interface NodeOptions {
   greets?: boolean;
   /** Reads what comes. True by default; a link can begin to later. */
   reads?: boolean;
+  /** So much is kept of each frame, for tests that care for the length of longer ones only. */
+  keptBytes?: number;
   /** What it says of itself, over what is true. */
   hello?: Record<string, unknown>;
   /** The list that it sends after the hello. */
@@ -190,13 +196,15 @@ export class NodeLink {
   async startReading(): Promise<void> {
     if (this.#isReading) return;
     this.#isReading = true;
-    const parser = new FrameParser();
-    const buffer = new Uint8Array(262_144);
+    const parser = new FrameParser(this.node.options.keptBytes);
+    let buffer = new Uint8Array(LEAST_READ_BYTES);
     try {
       for (let count; (count = await this.#conn.read(buffer)) !== null;) {
         for (const frame of this.broken ? [] : parser.push(buffer.subarray(0, count))) {
           this.#take(frame);
         }
+        // Most links carry a few short frames, and few carry megabytes.
+        if (count === buffer.length && count < MOST_READ_BYTES) buffer = new Uint8Array(4 * count);
       }
       this.#context.peers.note("end", this.node.id);
     } catch (error) {
@@ -218,7 +226,8 @@ export class NodeLink {
   }
 
   #take(frame: Frame): void {
-    this.#context.peers.note("receive", `${this.node.id} ← ${describe(frame.header, frame.body)}`);
+    const { header, bodyBytes } = frame;
+    this.#context.peers.note("receive", `${this.node.id} ← ${describe(header, bodyBytes)}`);
     this.#keptBytes += frame.body.length + LEAST_FRAME_BYTES;
     if (this.#keptBytes > MAX_KEPT_BYTES) throw new RangeError("frames without end");
     this.frames.push(frame);
@@ -228,7 +237,7 @@ export class NodeLink {
 
   /** Sends a frame after those before it. Whether it arrives is another matter. */
   send(header: Header, body?: Uint8Array<ArrayBuffer>): Promise<void> {
-    this.#context.peers.note("send", `${this.node.id} → ${describe(header, body)}`);
+    this.#context.peers.note("send", `${this.node.id} → ${describe(header, body?.length)}`);
     return this.#write(encodeFrame(header, body));
   }
 
@@ -354,10 +363,10 @@ export class NodeLink {
   }
 }
 
-function describe(header: Header, body: Uint8Array | undefined): string {
+function describe(header: Header, bodyBytes = 0): string {
   const line = JSON.stringify(header);
   const shown = line.length > 90 ? `${line.slice(0, 89)}…` : line;
-  return body?.length ? `${shown} + ${body.length} bytes` : shown;
+  return bodyBytes > 0 ? `${shown} + ${bodyBytes} bytes` : shown;
 }
 
 function closeQuietly(thing: { close(): void }): void {
