@@ -47,6 +47,7 @@ const {
 const input = Deno.stdin;
 const readInput = input.read.bind(input);
 const writeOutput = Deno.stdout.writeSync.bind(Deno.stdout);
+const writeErrors = Deno.stderr.writeSync.bind(Deno.stderr);
 const stringify = JSON.stringify;
 const parse = JSON.parse;
 const encoder = new TextEncoder();
@@ -77,14 +78,27 @@ let exercise: Record<string, unknown> = {};
 let replacedReported = 0;
 
 function say(reply: Reply): void {
-  const bytes = toBytes(`\n${RECORD_MARK}${word} ${stringify(reply)}\n`);
   try {
-    // The bytes are not asked for anything: the exercise might answer, and read the word.
-    for (let done = 0; done < lengthOf(bytes);) {
-      done += writeOutput(done === 0 ? bytes : new bytesClass(bufferOf(bytes), done));
-    }
+    writeAll(writeOutput, toBytes(`\n${RECORD_MARK}${word} ${stringify(reply)}\n`));
   } catch {
     exit(OUTPUT_LOST);
+  }
+}
+
+function writeAll(write: (bytes: Uint8Array) => number, bytes: Uint8Array): void {
+  // The bytes are not asked for anything: the exercise might answer, and read the word.
+  for (let done = 0; done < lengthOf(bytes);) {
+    done += write(done === 0 ? bytes : new bytesClass(bufferOf(bytes), done));
+  }
+}
+
+/** Marks where what the exercise has printed so far ends. False if its output is closed. */
+function markPrinted(): boolean {
+  try {
+    writeAll(writeErrors, toBytes(`${RECORD_MARK}${word}\n`));
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -383,7 +397,7 @@ async function obey(order: Order): Promise<void> {
       for (const handle of order.handles) closeQuietly(holding(handle));
       await rest(order.timersWithinMs);
       reportReplaced();
-      return say({ id, ok: true, state: stateNow() });
+      return say({ id, ok: true, state: stateNow(), marked: markPrinted() });
     case "rest":
       await rest(order.timersWithinMs);
       reportReplaced();

@@ -6,7 +6,7 @@
 
 import type { ChildState } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
-import { ChildEndedError, OrderError } from "./child.ts";
+import { ChildEndedError, type OrderBody, OrderError } from "./child.ts";
 import { file, type Loaded } from "./exercise.ts";
 import { internetSocketsOf, isKnownToStop, socketsOf } from "./kernel.ts";
 import { startFairClock } from "./fair_clock.ts";
@@ -101,6 +101,8 @@ export class Run {
   #learner: Learner | undefined;
   loading = true;
   hung = false;
+  /** It failed, and its processes are as good as before all the same. */
+  unharmed = false;
 
   constructor(
     test: RunnableTest,
@@ -132,9 +134,13 @@ export class Run {
     } catch (error) {
       // A program that was waited for in vain is waited for once.
       this.hung = error instanceof TaskFailure && error.facts.kind === "hang";
-      throw await this.#better(error);
+      const better = await this.#better(error);
+      const isMissing = better instanceof TaskFailure && better.facts.kind === "missing";
+      this.unharmed = isMissing && await this.#isTidy();
+      throw better;
     } finally {
       stopClock();
+      for (const { learner } of this.#processes) learner?.retire();
       await Promise.all(this.#programs.map((program) => program.kill()));
     }
     story.catch(() => {});
@@ -182,6 +188,19 @@ export class Run {
       ...(number > 1 && { label: `[${number}] ` }),
     });
     return process.learner;
+  }
+
+  /** Whether nothing of the test is left in its processes, so that another test may have them. */
+  async #isTidy(): Promise<boolean> {
+    this.peers.release();
+    for (const { loaded, learner, socketsBefore } of this.#processes) {
+      if (!learner || learner.killed) return false;
+      const state = await this.#soon(learner.tidyOrder, loaded.child);
+      const isLeft = !state || state.open.length + state.pending.length + state.timersMs.length > 0;
+      if (isLeft || learner.unhandled.length > 0) return false;
+      if (internetSocketsOf(loaded.child.pid, socketsBefore) > 0) return false;
+    }
+    return true;
   }
 
   #startProgram(): Program {
@@ -354,18 +373,18 @@ export class Run {
 
   /** The answer to an order, or nothing if none comes within the time of a ping. */
   async #soon(
-    body: { op: "state" } | { op: "rest"; timersWithinMs: number },
+    body: OrderBody & { op: "state" | "rest" | "tidy" },
+    child = this.#loaded.child,
   ): Promise<ChildState | undefined> {
     const { promise: late, resolve } = Promise.withResolvers<undefined>();
-    const { pid } = this.#loaded.child;
-    const stopClock = startFairClock(pid, [{
+    const stopClock = startFairClock(child.pid, [{
       atMs: PING_BEFORE_MS,
       ring: () => resolve(undefined),
     }]);
-    const answer = this.#loaded.child.order(body).then(
+    const answer = child.order(body).then(
       (answer) => "state" in answer ? answer.state : undefined,
       async (error) => {
-        if (error instanceof ChildEndedError) await this.#loaded.child.ended;
+        if (error instanceof ChildEndedError) await child.ended;
         return undefined;
       },
     );
