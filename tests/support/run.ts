@@ -101,8 +101,8 @@ export class Run {
   #learner: Learner | undefined;
   loading = true;
   hung = false;
-  /** It failed, and its processes are as good as before all the same. */
-  unharmed = false;
+  /** Nothing of it goes on in its process: no socket, no call, no timer. */
+  leftNothing = false;
 
   constructor(
     test: RunnableTest,
@@ -136,7 +136,7 @@ export class Run {
       this.hung = error instanceof TaskFailure && error.facts.kind === "hang";
       const better = await this.#better(error);
       const isMissing = better instanceof TaskFailure && better.facts.kind === "missing";
-      this.unharmed = isMissing && await this.#isTidy();
+      this.leftNothing = isMissing && await this.#leavesNothing();
       throw better;
     } finally {
       stopClock();
@@ -145,6 +145,7 @@ export class Run {
     }
     story.catch(() => {});
     this.hung = true;
+    this.leftNothing = false;
     throw this.#hang(timeMs, answered ? await this.#soon({ op: "state" }) : undefined);
   }
 
@@ -165,7 +166,9 @@ export class Run {
     };
     await Promise.race([this.#test.run(context), failed]);
     this.peers.release();
+    this.leftNothing = true;
     for (const { loaded, learner, socketsBefore } of this.#processes) {
+      if (learner?.killed) this.leftNothing = false;
       if (learner?.killed === false) {
         await this.#expectNothingLeft(learner, loaded.child.pid, socketsBefore);
       }
@@ -190,14 +193,12 @@ export class Run {
     return process.learner;
   }
 
-  /** Whether nothing of the test is left in its processes, so that another test may have them. */
-  async #isTidy(): Promise<boolean> {
+  /** Whether nothing of a test that has failed is left in its processes. */
+  async #leavesNothing(): Promise<boolean> {
     this.peers.release();
     for (const { loaded, learner, socketsBefore } of this.#processes) {
-      if (!learner || learner.killed) return false;
-      const state = await this.#soon(learner.tidyOrder, loaded.child);
-      const isLeft = !state || state.open.length + state.pending.length + state.timersMs.length > 0;
-      if (isLeft || learner.unhandled.length > 0) return false;
+      const state = learner && await this.#soon(learner.tidyOrder, loaded.child);
+      if (!state || !isNothingLeft(learner, state)) return false;
       if (internetSocketsOf(loaded.child.pid, socketsBefore) > 0) return false;
     }
     return true;
@@ -243,8 +244,9 @@ export class Run {
       });
     }
     const leaked = () => state.open.filter((socket) => socket.origin === "made");
-    if (this.#test.leak === false) return;
     const counted = () => internetSocketsOf(pid, socketsBefore);
+    const isClean = () => isNothingLeft(learner, state) && counted() === 0;
+    if (this.#test.leak === false) return void (this.leftNothing &&= isClean());
     let patient = true;
     const lose = () => patient = false;
     const stopClock = startFairClock(pid, [{ atMs: LEAK_PATIENCE_MS, ring: lose }]);
@@ -253,6 +255,7 @@ export class Run {
       state = await learner.rest();
     }
     stopClock();
+    this.leftNothing &&= isClean();
     if (leaked().length === 0 && counted() === 0) return;
     throw new TaskFailure({
       kind: "leak",
@@ -390,6 +393,12 @@ export class Run {
     );
     return await Promise.race([answer, late]).finally(stopClock);
   }
+}
+
+/** Whether an exercise does nothing any more, and has changed nothing that another test could meet. */
+function isNothingLeft(learner: Learner, { open, pending, timersMs }: ChildState): boolean {
+  return open.length + pending.length + timersMs.length === 0 && !learner.killed &&
+    learner.unhandled.length + learner.replaced.length === 0;
 }
 
 /** The sockets left open, by address where the process told them, else by the kernel's count. */
