@@ -8,14 +8,14 @@
  * @module
  */
 
-import type { Order, Reply, WireOutcome, WireValue } from "./protocol.ts";
-import { OUTPUT_LOST, RECORD_MARK, STRANGERS } from "./protocol.ts";
+import { type Order, STRANGERS, type WireOutcome, type WireValue } from "./protocol.ts";
 import { bufferOf, bytesOf, isBytes, lengthOf } from "./host_bytes.ts";
 import { append, privateBytes } from "./host_lists.ts";
 import { closeBackDoors, pinBuiltIns } from "./host_pins.ts";
 import { seal } from "./host_seal.ts";
 import { socketTools } from "./host_sockets.ts";
 import { cut, valueTools } from "./host_values.ts";
+import { voiceTools } from "./host_voice.ts";
 
 const {
   decode,
@@ -43,14 +43,12 @@ const {
   startObserving,
   stateNow,
 } = socketTools();
+const { markEnd, say, setWord, tell } = voiceTools();
 
 const input = Deno.stdin;
 const readInput = input.read.bind(input);
-const writeOutput = Deno.stdout.writeSync.bind(Deno.stdout);
 const stringify = JSON.stringify;
 const parse = JSON.parse;
-const encoder = new TextEncoder();
-const toBytes = encoder.encode.bind(encoder);
 const decoder = new TextDecoder();
 const toText = decoder.decode.bind(decoder);
 const exit = Deno.exit;
@@ -67,26 +65,11 @@ const promiseClass = Promise;
 const MAX_EXPORTS = 500;
 const MAX_EXPORT_CHARS = 80;
 
-/** The first line of standard input: the word that marks this child's own lines. */
-let word = "";
-
 /** Orders a callback of the suite's has to wait for, by function handle and number of the call. */
 const settlers = new Map<string, (how: { throws?: string; value?: unknown }) => void>();
 const throwsSync = new Map<string, string>();
 let exercise: Record<string, unknown> = {};
 let replacedReported = 0;
-
-function say(reply: Reply): void {
-  const bytes = toBytes(`\n${RECORD_MARK}${word} ${stringify(reply)}\n`);
-  try {
-    // The bytes are not asked for anything: the exercise might answer, and read the word.
-    for (let done = 0; done < lengthOf(bytes);) {
-      done += writeOutput(done === 0 ? bytes : new bytesClass(bufferOf(bytes), done));
-    }
-  } catch {
-    exit(OUTPUT_LOST);
-  }
-}
 
 function reportReplaced(): void {
   const names = replacedBuiltIns();
@@ -149,7 +132,7 @@ async function callEach(
   { id, name, calls, spoil, watch, fields, brief }: Order & { op: "callEach" },
 ): Promise<void> {
   const run = exercise[name] as (...args: unknown[]) => unknown;
-  const tell = (result: unknown) => fields ? encodeFields(result, fields) : encode(result);
+  const encoded = (result: unknown) => fields ? encodeFields(result, fields) : encode(result);
   let last: { result: unknown; told: string } | undefined;
   /** Outcomes as text, with the call that had them first. */
   const seen = new Map<string, number>();
@@ -166,11 +149,11 @@ async function callEach(
         changed = changed || !sameBytes(bytes, before);
         fillBytes(new bytesClass(bufferOf(bytes)));
       }
-      return tell(result);
+      return encoded(result);
     }, brief);
     // What the caller still has: its arguments after an error, too, and what it was given the last time.
     if (!outcome.ok) changed = before !== "" && stringify(encode(args)) !== before;
-    const overwrote = last !== undefined && textOf(tell, last.result) !== last.told;
+    const overwrote = last !== undefined && textOf(encoded, last.result) !== last.told;
     last = watch && outcome.ok ? { result: returned, told: stringify(outcome.value) } : undefined;
     // Not among the events that are cut at a number: each is the answer to an order.
     const told = {
@@ -182,7 +165,7 @@ async function callEach(
     const text = brief === undefined ? "" : stringify(told);
     const same = text === "" ? undefined : seen.get(text);
     if (text !== "" && same === undefined && text.length <= MAX_SEEN_CHARS) seen.set(text, call);
-    say({ event: same === undefined ? { ...event, outcome: told } : { ...event, same } });
+    tell(same === undefined ? { ...event, outcome: told } : { ...event, same });
   }
   reportReplaced();
   say({ id, ok: true, value: encode(undefined) });
@@ -383,7 +366,7 @@ async function obey(order: Order): Promise<void> {
       for (const handle of order.handles) closeQuietly(holding(handle));
       await rest(order.timersWithinMs);
       reportReplaced();
-      return say({ id, ok: true, state: stateNow() });
+      return say({ id, ok: true, state: stateNow(), marked: markEnd() });
     case "rest":
       await rest(order.timersWithinMs);
       reportReplaced();
@@ -458,7 +441,7 @@ async function nextLine(): Promise<string | null> {
   }
 }
 
-startObserving((event) => say({ event }));
+startObserving(tell);
 seal();
 guardProcess();
 if (Deno.args.includes(STRANGERS)) {
@@ -466,7 +449,7 @@ if (Deno.args.includes(STRANGERS)) {
   pinBuiltIns();
   await meetClasses();
 }
-word = await nextLine() ?? exit(0);
+setWord(await nextLine() ?? exit(0));
 say({ ready: true });
 for (let line = await nextLine(); line !== null; line = await nextLine()) {
   const order = parse(line) as Order;

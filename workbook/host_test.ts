@@ -3,7 +3,13 @@
  */
 
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { Child, ChildEndedError, FLOOD_MIB, OrderError } from "../tests/support/child.ts";
+import {
+  Child,
+  ChildEndedError,
+  FLOOD_MIB,
+  type OrderBody,
+  OrderError,
+} from "../tests/support/child.ts";
 import { decodeValue, encodeArg, Remote } from "../tests/support/wire.ts";
 import type { Answer, WireEvent } from "./protocol.ts";
 
@@ -219,7 +225,31 @@ Deno.test("seven megabytes without a newline delay no answer; what is kept of th
   await child.kill();
   assert(child.output.length < 20_000);
   assertStringIncludes(child.output, "bytes more");
-  assert(child.printedBytes > size);
+  assert(child.printed.bytes > size);
+});
+
+Deno.test("what a test printed ends at a mark that nobody sees, and that no exercise can withhold", async () => {
+  await using learner = await Learner.with(`
+    export async function chatter(times: number) {
+      console.log("o".repeat(60_000));
+      for (let i = 0; i < times; i++) Deno.stderr.writeSync(new TextEncoder().encode("\\x1e".repeat(i % 40)));
+      console.error("end");
+    }
+    export const mute = () => Deno.stderr.close();
+  `);
+  await learner.load();
+  const { child } = learner;
+  const tidy: OrderBody = { op: "tidy", handles: [], timersWithinMs: 0 };
+  for (let times = 0; times < 60; times += 7) {
+    await learner.call("chatter", times);
+    await child.order(tidy);
+    const marks = Array.from({ length: times }, (_, i) => i % 40).reduce((sum, n) => sum + n, 0);
+    assertEquals(child.printed.bytes, 60_001 + marks + "end\n".length);
+    assert(!child.takeOutput().includes("end"));
+    assertEquals([child.printed.bytes, child.output], [0, ""]);
+  }
+  await learner.call("mute");
+  assertEquals((await child.order(tidy)).ok, true);
 });
 
 for (const stream of ["stdout", "stderr"]) {
@@ -234,7 +264,7 @@ for (const stream of ["stdout", "stderr"]) {
     const error = await assertRejects(() => learner.call("flood"), ChildEndedError);
     assertEquals(error.end.signal, "SIGKILL");
     assert(learner.child.flooded);
-    assert(learner.child.printedBytes > FLOOD_MIB * 1024 * 1024);
+    assert(learner.child.printed.bytes > FLOOD_MIB * 1024 * 1024);
     assert(learner.child.output.length < 20_000);
   });
 }

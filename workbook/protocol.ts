@@ -174,6 +174,7 @@ export type Order =
   /** Collects garbage, and answers how many bytes the exercise's objects still take. */
   | { id: number; op: "memory" }
   | { id: number; op: "rest"; timersWithinMs: number }
+  /** Closes these, rests, and marks where that which was printed ends on standard error. */
   | { id: number; op: "tidy"; handles: string[]; timersWithinMs: number };
 
 /** A call of a socket API that has begun and not ended. */
@@ -265,7 +266,8 @@ export interface WireEvent {
 /** The answer to an order. */
 export type Answer =
   | { id: number; ok: true; value: WireValue; async?: boolean }
-  | { id: number; ok: true; state: ChildState }
+  /** `marked`: standard error has {@linkcode RECORD_MARK}, the word and a newline where this was said. */
+  | { id: number; ok: true; state: ChildState; marked?: boolean }
   | { id: number; ok: true; exports: { name: string; type: string }[] }
   | { id: number; ok: false; error: WireError; async?: boolean };
 

@@ -189,6 +189,48 @@ Deno.test("a suite that calls a function with many inputs gets every outcome, an
   assertEquals(failure!.expected!.en, "half(7) (input 2 of 3) ends");
 });
 
+Deno.test("tests share a process until one fails, or its task leaves something; a function that is not written costs none", async () => {
+  const me =
+    "const me = Math.random();\nexport const who = () => { console.error(`I am ${me}`); };\n";
+  await using root = await Root.with(
+    `${TASKS}
+    const who = (n: number) => task(n, same("who"), async ({ learner }) => void await learner.call("who"));
+    who(1);
+    who(1);
+    task(2, same("later"), async ({ learner }) => void await learner.call("later"));
+    who(2);
+    task(3, same("later, with a socket"), async ({ learner }) => void await learner.call("laterOpen"));
+    who(3);
+    task(4, same("fails"), () => fail({ received: "" }));
+    who(4);
+    task(5, same("leaves a timer"), async ({ learner }) => void await learner.call("lazy"));
+    who(5);
+    who(6);`,
+    `${me}export const later = () => { throw new Error("Not implemented: later()"); };
+    export const laterOpen = () => {
+      Deno.listen({ hostname: "127.0.0.1", port: 0 });
+      throw new Error("Not implemented: laterOpen()");
+    };
+    export const lazy = () => void setTimeout(() => {}, 60_000);`,
+  );
+  const report = await root.run();
+  assertEquals(report.trouble, undefined);
+  const [one = "", ...others] = [...report.outputs.values()].flatMap((text) =>
+    text.trim().split("\n")
+  );
+  assertMatch(one, /^I am 0\.\d+$/);
+  const names = new Map([one, ...others].map((line) => [line, 0]));
+  assertEquals([one, ...others].map((line) => [...names.keys()].indexOf(line)), [
+    0,
+    0,
+    0,
+    1,
+    2,
+    2,
+    3,
+  ]);
+});
+
 Deno.test("runSuite() runs the tasks that are asked for, and no others", async () => {
   await using root = await Root.with(TASKS + calls(1) + calls(2));
   const report = await root.run({ tasks: [2] });

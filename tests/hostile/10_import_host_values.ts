@@ -11,6 +11,7 @@ async function attempt(name: string, run: () => unknown) {
 }
 const any = globalThis as any;
 await attempt("values", async () => { const host: any = await import("ROOT_URL/workbook/host_values.ts"); return (host.valueTools?.() ?? host).holding; });
+await attempt("voice", async () => { const host: any = await import("ROOT_URL/workbook/host_voice.ts"); return (host.voiceTools?.() ?? host).say; });
 await attempt("again", async () => { return Object.keys(await import("ROOT_URL/workbook/host.ts?again")); });
 await attempt("encoded", async () => { return Object.keys(await import("ROOT_URL/workbook/host%5Fsockets.ts")); });
 

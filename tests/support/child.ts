@@ -20,6 +20,7 @@ import { isReply } from "../../workbook/protocol_check.ts";
 import { SUITE_ENV } from "../../workbook/records.ts";
 import { pathOf } from "../../workbook/std/paths.ts";
 import { isStopped } from "./kernel.ts";
+import { Printed, readMarked } from "./printed.ts";
 import { withShortPaths } from "./shown_paths.ts";
 import { strangers, strangersEnvironment, strangersLimits, withoutRights } from "./strangers.ts";
 
@@ -51,13 +52,11 @@ export class OrderError extends Error {
   }
 }
 
-/** Output of one process that is kept, in bytes. */
-const KEPT_BYTES = 16 * 1024;
-/** Output after which a process is stopped. */
+/** Output in one test after which a process is stopped. */
 export const FLOOD_MIB = 8;
 /** A protocol line may not be longer than this many bytes. */
 const MAX_LINE_BYTES = 64 * 1024 * 1024;
-/** All protocol lines of a process together may not have more: they are kept until its test has ended. */
+/** All protocol lines of a test together may not have more: they are kept until it has ended. */
 const MAX_TOLD_BYTES = 512 * 1024 * 1024;
 
 /** Of which what it did with sockets, and errors that nobody handled, may be so much. */
@@ -204,14 +203,16 @@ export class Child {
   #sleepers = 0;
   /** Settles when all orders so far are on their way. */
   #sent: Promise<void> = Promise.resolve();
-  #kept: Uint8Array[] = [];
-  #keptBytes = 0;
+  /** How many orders have marked where its output ends, and the marks that have come. */
+  #marks = 0;
+  #marksRead = 0;
+  #nextMark = Promise.withResolvers<void>();
   #toldBytes = 0;
   #eventBytes = 0;
   #exitCall: number | undefined;
   #isReady = Promise.withResolvers<void>();
-  /** Bytes printed so far. */
-  printedBytes = 0;
+  /** What the exercise has printed in this test. */
+  readonly printed = new Printed();
   /** It printed so much that it was stopped. */
   flooded = false;
   /** It said what no host says: the exercise has changed the host's tools. It was stopped. */
@@ -243,6 +244,7 @@ export class Child {
       };
       live.delete(this);
       this.#isReady.resolve();
+      this.#nextMark.resolve();
       for (const settle of this.#waiting.values()) settle(this.end);
       this.#waiting.clear();
       this.#writer.close().catch(() => {});
@@ -256,31 +258,30 @@ export class Child {
 
   /** Whether the engine gave up for want of memory. */
   get outOfMemory(): boolean {
-    return /out of memory|Allocation failed|memory allocation of/i.test(this.#keptText());
+    return /out of memory|Allocation failed|memory allocation of/i.test(this.printed.text);
   }
 
   /** Whether the system refused it another descriptor. */
   get outOfDescriptors(): boolean {
-    return /Too many open files|os error 24/.test(this.#keptText());
+    return /Too many open files|os error 24/.test(this.printed.text);
   }
 
-  /** What the exercise printed, cut at a limit, without the engine's own report of a crash. */
+  /** What the exercise printed in this test, cut at a limit, without the engine's own report of a crash. */
   get output(): string {
-    const text = withShortPaths(this.#keptText().replace(HOST_FRAME, ""));
-    const left = this.printedBytes - this.#keptBytes;
+    const text = withShortPaths(this.printed.text.replace(HOST_FRAME, ""));
+    const { left } = this.printed;
     const crash = text.search(CRASH_REPORT);
     if (crash >= 0) return text.slice(0, crash);
     return left > 0 ? `${text}\n… (${left} bytes more)\n` : text;
   }
 
-  #keptText(): string {
-    const all = new Uint8Array(this.#keptBytes);
-    let at = 0;
-    for (const part of this.#kept) {
-      all.set(part, at);
-      at += part.length;
-    }
-    return new TextDecoder().decode(all);
+  /** The output of the test that has ended. What comes from now on is the next one's. */
+  takeOutput(): string {
+    const { output } = this;
+    this.printed.clear();
+    this.#toldBytes = 0;
+    this.#eventBytes = 0;
+    return output;
   }
 
   /** Takes over the events, those that came before included. */
@@ -302,7 +303,13 @@ export class Child {
     this.#send(JSON.stringify({ id, ...body }));
     const reply = await answer;
     if ("signal" in reply) throw new ChildEndedError(reply);
+    if ("marked" in reply && reply.marked) await this.#markRead(++this.#marks);
     return reply;
+  }
+
+  /** Settles when all that was printed before mark number `mark` has been read. */
+  async #markRead(mark: number): Promise<void> {
+    while (this.#marksRead < mark && !this.end) await this.#nextMark.promise;
   }
 
   #send(line: string): void {
@@ -353,14 +360,8 @@ export class Child {
   }
 
   #keep(bytes: Uint8Array): void {
-    this.printedBytes += bytes.length;
-    const room = KEPT_BYTES - this.#keptBytes;
-    if (room > 0) {
-      const part = bytes.slice(0, room);
-      this.#kept.push(part);
-      this.#keptBytes += part.length;
-    }
-    if (this.printedBytes > FLOOD_MIB * 1024 * 1024 && !this.flooded) this.#flood();
+    this.printed.add(bytes);
+    if (this.printed.bytes > FLOOD_MIB * 1024 * 1024 && !this.flooded) this.#flood();
   }
 
   #flood(): void {
@@ -368,8 +369,13 @@ export class Child {
     this.killNow();
   }
 
-  async #readErrors(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (const chunk of stream) this.#keep(chunk);
+  #readErrors(stream: ReadableStream<Uint8Array>): Promise<void> {
+    const mark = new TextEncoder().encode(`${RECORD_MARK}${this.#word}\n`);
+    return readMarked(stream, mark, (bytes) => this.#keep(bytes), () => {
+      this.#marksRead++;
+      this.#nextMark.resolve();
+      this.#nextMark = Promise.withResolvers();
+    });
   }
 
   async #readOutput(stream: ReadableStream<Uint8Array>): Promise<void> {

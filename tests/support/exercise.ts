@@ -1,5 +1,5 @@
 /**
- * The exercise that is graded, and its processes: one per task, the next one started while a task runs.
+ * The exercise that is graded, and its processes: one for each runner of tests, which a failed test takes with it.
  *
  * @module
  */
@@ -20,8 +20,8 @@ export interface Loaded {
 export const dir = Deno.env.get(SUITE_ENV.exercise) ?? lessonDirOf(Deno.mainModule);
 export const path = `${dir}/exercise.ts`;
 
-/** How many processes are started ahead of time by a suite that waits: as many as most lessons have tasks. */
-const READY = 6;
+/** How many processes a suite that waits starts beside one for each runner: for tests after those that fail. */
+const READY_MORE = 3;
 const ready: Child[] = [];
 
 /** Started before the save that it is to grade, the suite waits for it with processes that are ready. */
@@ -104,58 +104,70 @@ function start(): Loaded {
   return { child, exports };
 }
 
-/** The processes of a suite's tasks. */
+/** The processes of a suite's runners. */
 export class Processes {
-  #spare: Loaded | undefined;
+  readonly #spares: Loaded[] = [];
+  /** By runner: its process, and further ones that the tests of its task asked for. */
+  readonly #own = new Map<number, Loaded>();
+  readonly #others = new Map<number, Loaded[]>();
   #begun = false;
-  /** By task: its process, and further ones that its tests asked for. */
-  #own = new Map<number, Loaded>();
-  #others = new Map<number, Loaded[]>();
 
-  /** Starts the first process, if there is an exercise; those that wait for one, if it is still to be saved. */
-  begin(): void {
+  /** Starts `runners` processes, if there is an exercise; more, which wait, if it is still to be saved. */
+  begin(runners: number): void {
     if (this.#begun || !(file.exists || waits)) return;
     this.#begun = true;
-    if (waits) { for (let i = 0; i < READY; i++) ready.push(startChild()); }
-    else this.#spare = start();
+    for (let i = 0; i < runners + READY_MORE && waits; i++) ready.push(startChild());
+    for (let i = 0; i < runners && !waits; i++) this.#spares.push(start());
   }
 
-  /** The tasks whose processes are at work. */
-  get tasks(): number[] {
-    return [...this.#own.keys()];
-  }
-
-  /** The process of `task`, a fresh one if the last has ended. The spare for the next is started. */
-  take(task: number, { isLast }: { isLast: boolean }): Loaded {
-    const own = this.#own.get(task);
+  /** The process of `runner`, a fresh one if the last is gone. */
+  take(runner: number): Loaded {
+    const own = this.#own.get(runner);
     if (own && !own.child.end) return own;
-    const loaded = this.#spare ?? start();
-    this.#own.set(task, loaded);
-    this.#spare = isLast ? undefined : start();
+    const loaded = this.#spares.shift() ?? start();
+    this.#own.set(runner, loaded);
     return loaded;
   }
 
-  /** Further process number `index` of `task`, a fresh one if the last has ended. */
-  takeOther(task: number, index: number): Loaded {
-    const others = this.#others.get(task) ?? [];
-    this.#others.set(task, others);
+  /** Further process number `index` of `runner`, a fresh one if the last has ended. */
+  takeOther(runner: number, index: number): Loaded {
+    const others = this.#others.get(runner) ?? [];
+    this.#others.set(runner, others);
     const other = others[index];
     if (other && !other.child.end) return other;
     return others[index] = start();
   }
 
-  /** Gives up the processes of `task`, for the caller to end. */
-  release(task: number): Child[] {
-    const own = this.#own.get(task);
-    const all = [...(own ? [own] : []), ...this.#others.get(task) ?? []];
-    this.#own.delete(task);
-    this.#others.delete(task);
-    return all.map(({ child }) => child);
+  /** The processes of `runner`, its own one first. */
+  of(runner: number): Child[] {
+    const own = this.#own.get(runner);
+    return [...(own ? [own] : []), ...this.#others.get(runner) ?? []].map(({ child }) => child);
+  }
+
+  /** Ends the processes of `runner`, and gives what they have printed. Where `more` tests follow, the next one is started. */
+  async drop(runner: number, { more }: { more: boolean }): Promise<string> {
+    if (more) this.#spares.push(start());
+    const children = this.of(runner);
+    this.#own.delete(runner);
+    this.#others.delete(runner);
+    return await killed(children);
+  }
+
+  /** Ends the further processes of `runner`. */
+  async dropOthers(runner: number): Promise<string> {
+    const others = this.#others.get(runner) ?? [];
+    this.#others.delete(runner);
+    return await killed(others.map(({ child }) => child));
   }
 
   /** Ends all processes. */
   async end(): Promise<void> {
-    const left = [...this.tasks.flatMap((task) => this.release(task)), ...ready.splice(0)];
-    await Promise.all([this.#spare?.child, ...left].map((child) => child?.kill()));
+    const loaded = [...this.#spares, ...this.#own.values(), ...[...this.#others.values()].flat()];
+    await killed([...loaded.map(({ child }) => child), ...ready.splice(0)]);
   }
+}
+
+async function killed(children: Child[]): Promise<string> {
+  await Promise.all(children.map((child) => child.kill()));
+  return children.map((child) => child.output).join("");
 }

@@ -16,7 +16,7 @@ import type {
 } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
 import { countBytes } from "./bytes.ts";
-import { type Child, OrderError } from "./child.ts";
+import { type Child, type OrderBody, OrderError } from "./child.ts";
 import { type ExerciseFile, isSlip, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
 import { filesOf } from "./kernel.ts";
@@ -142,6 +142,7 @@ export class Learner {
   #onOutcome: (event: WireEvent) => void = () => {};
   readonly #failLater: (failure: unknown) => void;
   readonly #label: string;
+  #isOver = false;
   /** The test has killed its process. */
   killed = false;
   /** Errors that no code of the learner's handled. */
@@ -199,8 +200,14 @@ export class Learner {
     return this.#child.output;
   }
 
-  /** Gives an order to the learner's process. */
-  readonly order: Child["order"] = (body) => this.#child.order(body);
+  /** Gives an order to the learner's process, which does not answer once the test is over. */
+  readonly order: Child["order"] = (body) =>
+    this.#isOver ? new Promise(() => {}) : this.#child.order(body);
+
+  /** The test is over: what still goes on of it gives no orders, since the next test has the process. */
+  retire(): void {
+    this.#isOver = true;
+  }
 
   /**
    * Calls an exported function and gives what it returned (or what its promise resolved to).
@@ -693,9 +700,12 @@ export class Learner {
 
   /** Closes what was returned or given, lets what is due happen, and tells what is left. */
   async tidy(): Promise<ChildState> {
-    return stateIn(
-      await this.order({ op: "tidy", handles: [...this.#handles], timersWithinMs: NEAR_MS }),
-    );
+    return stateIn(await this.order(this.tidyOrder));
+  }
+
+  /** The order that closes what was returned or given. */
+  get tidyOrder(): OrderBody & { op: "tidy" } {
+    return { op: "tidy", handles: [...this.#handles], timersWithinMs: NEAR_MS };
   }
 
   /** Lets what is due in the learner's process happen, and tells what it holds then. */

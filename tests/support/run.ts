@@ -6,7 +6,7 @@
 
 import type { ChildState } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
-import { ChildEndedError, OrderError } from "./child.ts";
+import { ChildEndedError, type OrderBody, OrderError } from "./child.ts";
 import { file, type Loaded } from "./exercise.ts";
 import { internetSocketsOf, isKnownToStop, socketsOf } from "./kernel.ts";
 import { startFairClock } from "./fair_clock.ts";
@@ -101,6 +101,8 @@ export class Run {
   #learner: Learner | undefined;
   loading = true;
   hung = false;
+  /** Nothing of it goes on in its process: no socket, no call, no timer. */
+  leftNothing = false;
 
   constructor(
     test: RunnableTest,
@@ -132,13 +134,18 @@ export class Run {
     } catch (error) {
       // A program that was waited for in vain is waited for once.
       this.hung = error instanceof TaskFailure && error.facts.kind === "hang";
-      throw await this.#better(error);
+      const better = await this.#better(error);
+      const isMissing = better instanceof TaskFailure && better.facts.kind === "missing";
+      this.leftNothing = isMissing && await this.#leavesNothing();
+      throw better;
     } finally {
       stopClock();
+      for (const { learner } of this.#processes) learner?.retire();
       await Promise.all(this.#programs.map((program) => program.kill()));
     }
     story.catch(() => {});
     this.hung = true;
+    this.leftNothing = false;
     throw this.#hang(timeMs, answered ? await this.#soon({ op: "state" }) : undefined);
   }
 
@@ -159,7 +166,9 @@ export class Run {
     };
     await Promise.race([this.#test.run(context), failed]);
     this.peers.release();
+    this.leftNothing = true;
     for (const { loaded, learner, socketsBefore } of this.#processes) {
+      if (learner?.killed) this.leftNothing = false;
       if (learner?.killed === false) {
         await this.#expectNothingLeft(learner, loaded.child.pid, socketsBefore);
       }
@@ -182,6 +191,17 @@ export class Run {
       ...(number > 1 && { label: `[${number}] ` }),
     });
     return process.learner;
+  }
+
+  /** Whether nothing of a test that has failed is left in its processes. */
+  async #leavesNothing(): Promise<boolean> {
+    this.peers.release();
+    for (const { loaded, learner, socketsBefore } of this.#processes) {
+      const state = learner && await this.#soon(learner.tidyOrder, loaded.child);
+      if (!state || !isNothingLeft(learner, state)) return false;
+      if (internetSocketsOf(loaded.child.pid, socketsBefore) > 0) return false;
+    }
+    return true;
   }
 
   #startProgram(): Program {
@@ -224,8 +244,9 @@ export class Run {
       });
     }
     const leaked = () => state.open.filter((socket) => socket.origin === "made");
-    if (this.#test.leak === false) return;
     const counted = () => internetSocketsOf(pid, socketsBefore);
+    const isClean = () => isNothingLeft(learner, state) && counted() === 0;
+    if (this.#test.leak === false) return void (this.leftNothing &&= isClean());
     let patient = true;
     const lose = () => patient = false;
     const stopClock = startFairClock(pid, [{ atMs: LEAK_PATIENCE_MS, ring: lose }]);
@@ -234,6 +255,7 @@ export class Run {
       state = await learner.rest();
     }
     stopClock();
+    this.leftNothing &&= isClean();
     if (leaked().length === 0 && counted() === 0) return;
     throw new TaskFailure({
       kind: "leak",
@@ -354,23 +376,29 @@ export class Run {
 
   /** The answer to an order, or nothing if none comes within the time of a ping. */
   async #soon(
-    body: { op: "state" } | { op: "rest"; timersWithinMs: number },
+    body: OrderBody & { op: "state" | "rest" | "tidy" },
+    child = this.#loaded.child,
   ): Promise<ChildState | undefined> {
     const { promise: late, resolve } = Promise.withResolvers<undefined>();
-    const { pid } = this.#loaded.child;
-    const stopClock = startFairClock(pid, [{
+    const stopClock = startFairClock(child.pid, [{
       atMs: PING_BEFORE_MS,
       ring: () => resolve(undefined),
     }]);
-    const answer = this.#loaded.child.order(body).then(
+    const answer = child.order(body).then(
       (answer) => "state" in answer ? answer.state : undefined,
       async (error) => {
-        if (error instanceof ChildEndedError) await this.#loaded.child.ended;
+        if (error instanceof ChildEndedError) await child.ended;
         return undefined;
       },
     );
     return await Promise.race([answer, late]).finally(stopClock);
   }
+}
+
+/** Whether an exercise does nothing any more, and has changed nothing that another test could meet. */
+function isNothingLeft(learner: Learner, { open, pending, timersMs }: ChildState): boolean {
+  return open.length + pending.length + timersMs.length === 0 && !learner.killed &&
+    learner.unhandled.length + learner.replaced.length === 0;
 }
 
 /** The sockets left open, by address where the process told them, else by the kernel's count. */

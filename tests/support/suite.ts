@@ -1,12 +1,15 @@
 /**
  * What a graded suite is written with: `task()` declares one test of one task.
  *
- * Each task gets a process of the learner's, shared by its tests as long as they pass; the next task's
- * process starts while this one's runs. Each test has the task's deadline, and a test that had to be stopped is
- * the last one of its task, so that a task which hangs is told within its deadline. Every test, also one that was
- * stopped, is reported to the runner.
+ * Each task gets a process of the learner's, shared by its tests as long as they pass; to start one takes longer than
+ * most tests. A task whose tests have passed, and that has left nothing behind in its process (no socket, no call that
+ * waits, no timer, no built-in of its own), leaves it to the next task; so does a test that met nothing but a function
+ * that is not written yet. Any other process is killed. Each test has the task's deadline, and a test that had to be
+ * stopped is the last one of its task, so that a task which hangs is told within its deadline. Every test, also one
+ * that was stopped, is reported to the runner.
  *
- * The runner may ask for several tasks at a time: they share nothing but the machine, and are told in their order.
+ * The runner may ask for several tasks at a time, each with a process of its own: they share nothing but the machine,
+ * and are told in their order.
  *
  * @module
  */
@@ -14,7 +17,7 @@
 import { type FailureRecord, SUITE_ENV } from "../../workbook/records.ts";
 import type { Text } from "../../workbook/text.ts";
 import type { Child } from "./child.ts";
-import { file, type Loaded, Processes, untilSaved } from "./exercise.ts";
+import { file, Processes, untilSaved } from "./exercise.ts";
 import { absent } from "./explain.ts";
 import { TaskFailure } from "./failure.ts";
 import { seed } from "./random.ts";
@@ -63,7 +66,7 @@ export function task(
   { catches = [], deadlineMs = DEADLINE_MS, leak, unhandled, waitsMs = 0 }: TaskOptions = {},
 ): void {
   if (selected && !selected.includes(task)) return;
-  processes.begin();
+  processes.begin(TASKS_AT_A_TIME);
   const test: Declared = {
     task,
     index: declared.length,
@@ -91,9 +94,9 @@ export function task(
 interface TaskState {
   /** One of its tests had to be stopped: it is over. */
   stopped: boolean;
+  /** All its tests so far have left nothing behind. */
+  clean: boolean;
   output: string;
-  /** Settles when its processes have gone, after its last test. */
-  gone?: Promise<void>;
 }
 
 const states = new Map<number, TaskState>();
@@ -101,7 +104,7 @@ const states = new Map<number, TaskState>();
 let loadHangs: TaskFailure | undefined;
 
 function stateOf(task: number): TaskState {
-  const state = states.get(task) ?? { stopped: false, output: "" };
+  const state = states.get(task) ?? { stopped: false, clean: true, output: "" };
   states.set(task, state);
   return state;
 }
@@ -117,7 +120,8 @@ interface Outcome {
 async function runAndReport(test: Declared): Promise<void> {
   await untilSaved();
   reportPlan();
-  const { durationMs, transcript, error } = await (TASKS_AT_A_TIME > 1 ? ahead(test) : run(test));
+  const { durationMs, transcript, error } =
+    await (TASKS_AT_A_TIME > 1 ? ahead(test) : run(test, 0));
   const failure = error === undefined ? undefined : failureOf(error);
   report({
     record: "test",
@@ -129,25 +133,29 @@ async function runAndReport(test: Declared): Promise<void> {
     transcript: failure ? transcript.steps() : [],
   });
   told.add(test);
-  if (declared.every((other) => told.has(other) || other.task !== test.task)) tellEnd(test.task);
+  if (declared.every((other) => told.has(other) || other.task !== test.task)) {
+    report({ record: "output", task: test.task, output: stateOf(test.task).output });
+  }
   if (told.size === declared.length) await endSuite();
   if (error !== undefined) throw error;
 }
 
-/** Runs a test. With the last one of its task that task's processes end. */
-async function run(test: Declared): Promise<Outcome> {
+/** Runs a test as `runner`, by number. With the last one of its task the further processes that it asked for end. */
+async function run(test: Declared, runner: number): Promise<Outcome> {
   const transcript = new Transcript();
   const begin = performance.now();
   const outcome: Outcome = { durationMs: 0, transcript };
   try {
-    await runTest(test, transcript);
+    await runTest(test, runner, transcript);
   } catch (error) {
     outcome.error = error;
   }
   outcome.durationMs = Math.round(performance.now() - begin);
   done.add(test);
+  const state = stateOf(test.task);
+  for (const child of processes.of(runner)) state.output += child.takeOutput();
   if (!remaining().some(({ task }) => task === test.task)) {
-    stateOf(test.task).gone = dropChildren(test.task);
+    state.output += await processes.dropOthers(runner);
   }
   return outcome;
 }
@@ -161,19 +169,20 @@ function ahead(test: Declared): Promise<Outcome> {
     const tasks = [...new Set(declared.map(({ task }) => task))];
     // Later tasks take longer: one runner begins with the first task, which is told first, the others with the last.
     const takes = [() => tasks.shift(), () => tasks.pop()];
-    for (let i = 0; i < TASKS_AT_A_TIME; i++) runTasks(takes[Math.min(i, 1)]!, outcomes);
+    for (let i = 0; i < TASKS_AT_A_TIME; i++) runTasks(i, takes[Math.min(i, 1)]!, outcomes);
   }
   return outcomes.get(test)!.promise;
 }
 
-/** Takes one task after another and runs its tests. */
+/** As `runner` takes one task after another and runs its tests. */
 async function runTasks(
+  runner: number,
   take: () => number | undefined,
   outcomes: Map<Declared, PromiseWithResolvers<Outcome>>,
 ): Promise<void> {
   for (let task = take(); task !== undefined; task = take()) {
     for (const test of declared.filter((test) => test.task === task)) {
-      outcomes.get(test)!.resolve(await run(test));
+      outcomes.get(test)!.resolve(await run(test, runner));
     }
   }
 }
@@ -216,63 +225,42 @@ function failureOf(error: unknown): FailureRecord {
   };
 }
 
-/** What is still to be told of tasks that have ended, in their order. */
-let telling: Promise<void> = Promise.resolve();
-
-/** Tells the end of a task: when its processes have gone, while the next task is at work already. */
-function tellEnd(task: number): void {
-  const state = stateOf(task);
-  telling = telling.then(async () => {
-    await state.gone;
-    report({ record: "output", task, output: state.output });
-  });
-}
-
 async function endSuite(): Promise<void> {
   await processes.end();
-  await telling;
   report({ record: "end" });
 }
 
-/** Ends the processes of a task, and keeps what they printed. */
-async function dropChildren(task: number): Promise<void> {
-  const children = processes.release(task);
-  await Promise.all(children.map((child) => child.kill()));
-  for (const child of children) stateOf(task).output += child.output;
-}
+/** By runner: the task whose test had its process last. */
+const lastTask = new Map<number, number>();
 
-async function runTest(test: Declared, transcript: Transcript): Promise<void> {
+async function runTest(test: Declared, runner: number, transcript: Transcript): Promise<void> {
   if (!file.exists) throw absent(file);
   if (loadHangs) throw loadHangs;
   const state = stateOf(test.task);
   if (state.stopped) throw notTried();
-  const loaded = await takeProcess(test.task);
+  const before = lastTask.get(runner) ?? test.task;
+  if (before !== test.task && !stateOf(before).clean) await processes.drop(runner, { more: true });
+  lastTask.set(runner, test.task);
+  const loaded = processes.take(runner);
   await machineStarts(loaded.child);
-  const run = new Run(test, loaded, transcript, (index) => processes.takeOther(test.task, index));
+  const run = new Run(test, loaded, transcript, (index) => processes.takeOther(runner, index));
   try {
     await run.finish(test.deadlineMs);
+    state.clean &&= run.leftNothing;
   } catch (error) {
     if (!state.output.includes(run.printed)) state.output += run.printed;
     if (run.hung) {
       state.stopped = true;
       if (run.loading) loadHangs = error as TaskFailure;
     }
-    await dropChildren(test.task);
+    if (!run.leftNothing) {
+      state.output += await processes.drop(runner, { more: remaining().length > 1 });
+      state.clean = true;
+    }
     throw error;
   } finally {
     run.peers.release();
   }
-}
-
-/** The task's process. Those of other tasks, which may have tests to come when they are in disorder, are ended first. */
-async function takeProcess(task: number): Promise<Loaded> {
-  if (TASKS_AT_A_TIME === 1) {
-    await Promise.all(processes.tasks.filter((other) => other !== task).map(dropChildren));
-  }
-  const isLast = remaining().every((test) =>
-    test.task === task || processes.tasks.includes(test.task)
-  );
-  return processes.take(task, { isLast });
 }
 
 function notTried(): TaskFailure {
