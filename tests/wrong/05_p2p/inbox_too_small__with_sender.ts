@@ -1,4 +1,4 @@
-// Fails task 5: inbox-too-small — throws away what a peer has said when its link has ended.
+// Fails task 2: inbox-too-small — throws away what a peer has said when its link has ended.
 
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 export const MAX_WAITING_BYTES = 32 * 1024 * 1024;
