@@ -1420,23 +1420,6 @@ function expectOneList({ id }: ScriptedNode, link: NodeLink): void {
 }
 
 task(4, {
-  en: "a connection that takes the place of another one brings one list, too",
-  ko: "다른 연결을 대신하게 된 연결에도 목록은 한 번만 보냅니다",
-}, async (context) => {
-  const { peer, node, theirs, ours, connected } = await crossed(context, "zoe");
-  for (const link of [theirs, ours]) {
-    await link.sendHello();
-    link.sendList();
-  }
-  await connected;
-  await ours.next("peers", { mistake: "no-discovery" });
-  theirs.end();
-  await talk(peer, ours);
-  expectOneList(node, ours);
-  await peer.close();
-}, { catches: ["gossip-forever", "no-discovery"] });
-
-task(4, {
   en: "whom a list names is dialled, and the list is neither answered nor passed on",
   ko: "목록에 있는 피어에게 연결하고, 목록에 답하거나 목록을 퍼뜨리지 않습니다",
 }, async (context) => {
