@@ -9,13 +9,13 @@
  */
 
 import { type Order, STRANGERS, type WireOutcome, type WireValue } from "./protocol.ts";
-import { bufferOf, bytesOf, isBytes, lengthOf } from "./host_bytes.ts";
-import { append, privateBytes } from "./host_lists.ts";
-import { closeBackDoors, pinBuiltIns } from "./host_pins.ts";
-import { seal } from "./host_seal.ts";
-import { socketTools } from "./host_sockets.ts";
-import { cut, valueTools } from "./host_values.ts";
-import { voiceTools } from "./host_voice.ts";
+import { bufferOf, bytesOf, isBytes, lengthOf } from "./host/bytes.ts";
+import { append, privateBytes } from "./host/lists.ts";
+import { closeBackDoors, pinBuiltIns } from "./host/pins.ts";
+import { seal } from "./host/seal.ts";
+import { socketTools } from "./host/sockets.ts";
+import { cut, valueTools } from "./host/values.ts";
+import { voiceTools } from "./host/voice.ts";
 
 const {
   decode,

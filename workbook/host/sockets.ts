@@ -17,12 +17,12 @@ import type {
   PendingCall,
   WireAddr,
   WireEvent,
-} from "./protocol.ts";
-import { makeReadable, makeWritable, type StreamEnds } from "./host_streams.ts";
-import { bytesOf, lengthOf } from "./host_bytes.ts";
-import { append } from "./host_lists.ts";
-import { untilSealed } from "./host_seal.ts";
-import { cut, valueTools } from "./host_values.ts";
+} from "../protocol.ts";
+import { makeReadable, makeWritable, type StreamEnds } from "./streams.ts";
+import { bytesOf, lengthOf } from "./bytes.ts";
+import { append } from "./lists.ts";
+import { untilSealed } from "./seal.ts";
+import { cut, valueTools } from "./values.ts";
 
 const { encodeError, setSocketFacts, toBase64 } = valueTools();
 
