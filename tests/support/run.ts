@@ -284,8 +284,8 @@ export class Run {
     if (!child.end) await this.#soon({ op: "rest", timersWithinMs: 50 });
     const ended =
       this.#processes.find(({ loaded, learner }) => loaded.child.end && learner?.killed !== true)
-        ?.loaded.child ?? child;
-    if (ended.end) {
+        ?.loaded.child ?? (this.#learner?.killed ? undefined : child);
+    if (ended?.end) {
       const failure = endedEarly(ended.end, ended, expected);
       if (this.loading) failure.facts.kind = "load";
       return failure;
