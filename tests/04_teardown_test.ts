@@ -7,12 +7,12 @@
 import type { ChildState, WireError, WireEvent } from "../workbook/protocol.ts";
 import { same, type Text } from "../workbook/text.ts";
 import { bytes, escapeBytes, expectBytes } from "./support/bytes.ts";
-import type { ChildEnd } from "./support/child.ts";
+import { type ChildEnd, ChildEndedError } from "./support/child.ts";
 import { showValue } from "./support/explain.ts";
 import { expectEqual, expectErrorClass, expectMessage, expectThat } from "./support/expect.ts";
-import { fail } from "./support/failure.ts";
+import { fail, TaskFailure } from "./support/failure.ts";
 import type { Callback, Endpoint, Learner } from "./support/learner.ts";
-import { isFree, refusing } from "./support/machine.ts";
+import { isFree, refusing, secondLoopback } from "./support/machine.ts";
 import type { PeerConn } from "./support/peer.ts";
 import { type Program, showEnd } from "./support/program.ts";
 import type { ResetPeer } from "./support/reset_peer.ts";
@@ -23,6 +23,8 @@ import { Pattern, Remote } from "./support/wire.ts";
 const MIB = 1024 * 1024;
 /** More than the kernel takes for a peer that does not read (4 MiB on Linux, at both ends together). */
 const MORE_THAN_FITS = 4.25 * MIB;
+/** More than a buffer would have that somebody makes in advance. */
+const LONG_BYTES = 1.05 * MIB;
 /** A grace that is over before anything is done: all of it is waited for. */
 const SHORT_MS = 20;
 /** Nobody waits for this. */
@@ -54,6 +56,30 @@ function bytesOf(value: unknown, call: string): Uint8Array {
     expected: { en: `${call} resolves to a Uint8Array`, ko: `${call} 호출의 결과는 Uint8Array` },
     received: showValue(value),
   });
+}
+
+/** How bytes that were collected differ from what was sent: they end too early, or pieces stand in place of others. */
+function collectingMistake(
+  received: Uint8Array,
+  sent: Uint8Array,
+  ifCut: string,
+): string | undefined {
+  if (received.length === sent.length) return "shared-buffer";
+  // U+FFFD stands in a text for what is no text.
+  if (escapeBytes(received.subarray(0, 100)).includes("\\xef\\xbf\\xbd")) return "text-for-bytes";
+  const isCut = received.length < sent.length && received.every((byte, i) => byte === sent[i]);
+  return isCut ? ifCut : undefined;
+}
+
+/** Some fields of a result, which may be an instance of a class. */
+async function fieldsOf(
+  learner: Learner,
+  value: unknown,
+  names: string[],
+): Promise<Record<string, unknown>> {
+  if (!(value instanceof Remote)) return (value ?? {}) as Record<string, unknown>;
+  const fields = names.map(async (name) => [name, await learner.get(value, name)]);
+  return Object.fromEntries(await Promise.all(fields));
 }
 
 /** Bytes that the learner's code has read or written so far: on that connection, or on all. */
@@ -99,17 +125,25 @@ async function expectClosed(
 
 // --- task 1 ---
 
+const CONNECTS: Text = { en: "the client connects", ko: "클라이언트가 연결함" };
 const GOT_ALL: Text = {
   en: "the server gets the whole request, and its end",
   ko: "서버가 요청 전체와 그 끝을 받음",
 };
 
+/** What happened since the last connect(). */
+function lastTalk({ events }: Learner): WireEvent[] {
+  return events.slice(events.findLastIndex(({ event }) => event === "connect"));
+}
+
 /** What an error of requestReply() looks like when nothing was wrong with the server. */
-function askingMistake({ classes }: WireError): string | undefined {
-  if (["BadResource", "Interrupted"].some((name) => classes.includes(name))) {
-    return "close-for-close-write";
-  }
-  return classes.includes("BrokenPipe") ? "half-close-too-early" : undefined;
+function askingMistake(learner: Learner, { classes }: WireError): string | undefined {
+  if (classes.includes("BrokenPipe")) return "half-close-too-early";
+  if (!["BadResource", "Interrupted"].some((name) => classes.includes(name))) return undefined;
+  const events = lastTalk(learner);
+  if (events.some(({ event, size }) => event === "read" && size === null)) return "double-close";
+  if (events.some(({ event }) => event === "closeWrite")) return "closed-while-reading";
+  return learner.saw("streams") ? "streams-close-connection" : "close-for-close-write";
 }
 
 /** Why a request came in part: its end was sent too early, or its rest never. */
@@ -119,11 +153,17 @@ function cutRequest({ events }: Learner): string {
   return late ? "half-close-too-early" : "short-write";
 }
 
-/** Why a reply came in part: nobody was there any more, or only its beginning was read. */
-function cutReply({ events }: Learner): string {
-  const closed = events.findIndex(({ event }) => event === "close");
-  const read = events.findIndex(({ event, size }) => event === "read" && size);
-  return closed >= 0 && (read < 0 || closed < read) ? "close-for-close-write" : "reads-once";
+/** Why a reply is not what was sent: nobody was there any more, or it was not collected as it came. */
+function cutReply(
+  learner: Learner,
+  received: Uint8Array,
+  sent: Uint8Array,
+): string | undefined {
+  const events = lastTalk(learner);
+  const find = (wanted: WireEvent["event"]) => events.findIndex(({ event }) => event === wanted);
+  const [closed, read] = [find("close"), find("read")];
+  const tooEarly = closed >= 0 && (read < 0 || closed < read) && find("closeWrite") < 0;
+  return tooEarly ? "close-for-close-write" : collectingMistake(received, sent, "reads-once");
 }
 
 task(1, {
@@ -143,12 +183,9 @@ task(1, {
     };
     const replied = learner.call("requestReply", [hostname, port, request], {
       expected,
-      mistakeOf: askingMistake,
+      mistakeOf: (error) => askingMistake(learner, error),
     });
-    const peer = await step(
-      { en: "the client connects", ko: "클라이언트가 연결함" },
-      () => listener.accept(),
-    );
+    const peer = await step(CONNECTS, () => listener.accept());
     const received = await step(
       GOT_ALL,
       () => peer.receive(request.length + 1),
@@ -159,21 +196,94 @@ task(1, {
     expectBytes(received, request, cutRequest(learner));
     await peer.send(reply);
     peer.close();
-    const value = await step(expected, () => replied);
-    expectBytes(bytesOf(value, "requestReply()"), reply, cutReply(learner));
+    const value = bytesOf(await step(expected, () => replied), "requestReply()");
+    expectBytes(value, reply, cutReply(learner, value, reply));
   }
 }, {
   catches: [
     "close-for-close-write",
+    "streams-close-connection",
+    "closed-while-reading",
     "half-close-too-early",
     "no-half-close",
     "short-write",
     "reads-once",
+    "shared-buffer",
+    "text-for-bytes",
+    "double-close",
     "connection-leaked",
   ],
   leak: "connection-leaked",
   unhandled: "half-close-too-early",
 });
+
+task(1, {
+  en: "requestReply() asks the host that it is given, and takes a reply of any length",
+  ko: "requestReply()는 받은 주소의 서버에 묻고, 응답이 아무리 길어도 모두 받습니다",
+}, async ({ learner, peers, random, step }) => {
+  const listener = peers.listen(secondLoopback);
+  const { hostname, port } = listener.addr;
+  const reply = new Pattern(random.integer(1, 1_000_000), LONG_BYTES);
+  const replied = learner.call("requestReply", [hostname, port, bytes("a question")], {
+    expected: {
+      en: `the server at ${hostname} is asked, and gives the reply`,
+      ko: `${hostname} 의 서버에 묻고 응답을 받음`,
+    },
+    mistakeOf: (error) =>
+      error.classes.includes("ConnectionRefused")
+        ? "hostname-ignored"
+        : askingMistake(learner, error),
+  });
+  const peer = await step(CONNECTS, () => listener.accept(), "hostname-ignored");
+  await step(GOT_ALL, () => peer.receive(10 + 1), "no-half-close");
+  const sending = peer.send(reply.bytes).then(() => peer.close());
+  sending.catch(() => {});
+  const value = await step(
+    { en: "the reply, all of it", ko: "응답 전체" },
+    () => replied,
+    "fixed-buffer",
+  );
+  const received = bytesOf(value, "requestReply()");
+  const mistake = collectingMistake(received, reply.bytes, "fixed-buffer");
+  expectBytes(received, reply.bytes, mistake);
+}, {
+  catches: ["hostname-ignored", "fixed-buffer", "shared-buffer", "connection-leaked"],
+  leak: "connection-leaked",
+});
+
+task(1, {
+  en: "requestReply() twice at the same time keeps the two replies apart",
+  ko: "requestReply()는 동시에 두 번 불러도 응답을 섞지 않습니다",
+}, async ({ learner, peers, step }) => {
+  const mistake = "shared-between-connections";
+  const listener = peers.listen();
+  const { hostname, port } = listener.addr;
+  const names = ["A", "B"] as const;
+  const replied = names.map((name) =>
+    learner.call("requestReply", [hostname, port, bytes(`from ${name}`)])
+  );
+  const asked: { peer: PeerConn; request: Uint8Array }[] = [];
+  while (asked.length < names.length) {
+    const peer = await step(CONNECTS, () => listener.accept());
+    const request = await step(GOT_ALL, () => peer.receive(6 + 1), "no-half-close");
+    asked.push({ peer, request });
+  }
+  await learner.limit({ readBytes: 3 });
+  await learner.asleep(async () => {
+    for (const { peer, request } of asked) {
+      await peer.send(Uint8Array.from([...bytes("reply "), ...request]));
+      peer.close();
+    }
+  });
+  for (const [i, name] of names.entries()) {
+    const value = await step(
+      { en: "each call gets its own reply", ko: "호출마다 자기 응답을 받음" },
+      () => replied[i]!,
+      mistake,
+    );
+    expectBytes(bytesOf(value, "requestReply()"), bytes(`reply from ${name}`), mistake);
+  }
+}, { catches: ["shared-between-connections"], leak: "connection-leaked" });
 
 const RESET: Text = {
   en: "Deno.errors.ConnectionReset surfaces, since the server has reset the connection",
@@ -206,10 +316,12 @@ task(1, {
   isReset = true;
   await peer.reset();
   const error = await step(RESET, () => failed, "reset-taken-for-end");
-  expectErrorClass(error, "Deno.errors.ConnectionReset", RESET, askingMistake(error));
+  const mistake = askingMistake(learner, error) ?? "error-class-lost";
+  expectErrorClass(error, "Deno.errors.ConnectionReset", RESET, mistake);
 }, {
   catches: [
     "reset-taken-for-end",
+    "error-class-lost",
     "reads-once",
     "connection-leaked",
     "no-half-close",
@@ -251,8 +363,8 @@ task(1, {
   const error = await context.learner.throws("requestReply", [hostname, port, bytes("hello")], {
     expected,
   });
-  expectErrorClass(error, "Deno.errors.ConnectionRefused", expected);
-});
+  expectErrorClass(error, "Deno.errors.ConnectionRefused", expected, "error-class-lost");
+}, { catches: ["error-class-lost"] });
 
 // --- task 2 ---
 
@@ -262,9 +374,14 @@ const ASKED_ONCE: Text = {
 };
 
 /** What an error of answerAfterEnd() looks like when the client did nothing wrong. */
-function answeringMistake(learner: Learner, { classes }: WireError): string {
-  const neverWrote = total(learner, "write") === 0;
-  return classes.includes("BadResource") && neverWrote ? "readable-closes" : "reply-cut-off";
+function answeringMistake(learner: Learner, { classes }: WireError): string | undefined {
+  if (classes.includes("BrokenPipe")) return "reply-cut-off";
+  if (!["BadResource", "Interrupted"].some((name) => classes.includes(name))) return undefined;
+  const writes = learner.events.filter(({ event }) => event === "write");
+  if (writes.length > 0 && !writes.some(({ error }) => error)) return "double-close";
+  return total(learner, "write") === 0 && learner.saw("streams")
+    ? "readable-closes"
+    : "reply-cut-off";
 }
 
 /** Waits until the learner's code has read `size` bytes: makeReply() is not called before the end. */
@@ -310,7 +427,8 @@ task(2, {
     await expectPatience(learner, { conn, asked, size: request.length, over: answered });
     await peer.closeWrite();
     const { call, args } = await step(ASKED_ONCE, () => makeReply.next());
-    expectBytes(bytesOf(args[0], "the argument of makeReply()"), request, "answers-too-early");
+    const given = bytesOf(args[0], "the argument of makeReply()");
+    expectBytes(given, request, collectingMistake(given, request, "answers-too-early"));
     await makeReply.settle(call, { value: reply });
     await step({ en: "answerAfterEnd() ends", ko: "answerAfterEnd()가 끝남" }, () => answered);
     await expectClosed(learner, conn, "connection-leaked");
@@ -318,9 +436,51 @@ task(2, {
     expectEqual(asked(), 1, { what: { en: "calls of makeReply()", ko: "makeReply() 호출 횟수" } });
   }
 }, {
-  catches: ["answers-too-early", "readable-closes", "reply-cut-off", "connection-leaked"],
+  catches: [
+    "answers-too-early",
+    "readable-closes",
+    "reply-cut-off",
+    "shared-buffer",
+    "double-close",
+    "connection-leaked",
+  ],
   unhandled: "reply-cut-off",
 });
+
+task(2, {
+  en: "answerAfterEnd() takes a request of any length, and a reply that is no promise",
+  ko: "answerAfterEnd()는 아무리 긴 요청도 모두 받고, Promise가 아닌 응답도 받습니다",
+}, async (context) => {
+  const { learner, random, step } = context;
+  const request = new Pattern(random.integer(1, 1_000_000), LONG_BYTES).bytes;
+  const reply = bytes("at once");
+  const { conn, peer } = await link(context);
+  const makeReply = await learner.callback();
+  await makeReply.returnAtOnce(reply);
+  const answered = learner.call("answerAfterEnd", [conn, makeReply.remote], {
+    expected: {
+      en: "makeReply() may return its bytes, and no promise of them",
+      ko: "makeReply()는 Promise가 아니라 바이트를 바로 반환해도 됨",
+    },
+    mayReject: true,
+  });
+  const sending = peer.send(request).then(() => peer.closeWrite());
+  sending.catch(() => {});
+  const asked = await step(
+    ASKED_ONCE,
+    () => Promise.race([makeReply.next(), answered.then(() => undefined)]),
+    "fixed-buffer",
+  );
+  const given = bytesOf(asked?.args[0], "the argument of makeReply()");
+  expectBytes(given, request, collectingMistake(given, request, "fixed-buffer"));
+  try {
+    await answered;
+  } catch (error) {
+    if (error instanceof TaskFailure) error.facts.mistake ??= "value-or-promise";
+    throw error;
+  }
+  expectBytes(await peer.receive(reply.length + 1), reply, "value-or-promise");
+}, { catches: ["fixed-buffer", "value-or-promise"] });
 
 task(2, {
   en: "answerAfterEnd() sends a long reply to a client that reads late",
@@ -544,7 +704,7 @@ class Serving {
     { mistake = "gone-client-ends-server" }: { mistake?: string } = {},
   ): Promise<Stopping> {
     const { learner } = this.#context;
-    const options = { expected: STOPS, mistake };
+    const options = { expected: STOPS, mistake, bind: this.addr };
     const stopping = new Stopping(learner.method(this.#server, "stop", [graceMs], options));
     await learner.rest();
     return stopping;
@@ -554,27 +714,33 @@ class Serving {
   async expectStopped(
     stopping: Stopping,
     mistake: string,
-    { soon = false }: { soon?: boolean } = {},
+    { soon = false, timers = true }: { soon?: boolean; timers?: boolean } = {},
   ): Promise<void> {
     const { learner, step } = this.#context;
     await step(STOPS, () => stopping.ended, mistake);
     // Whether the connection of a client that is gone counts as closed is not looked at too closely.
     for (let turns = 0; soon && turns < 50; turns++) {
-      if (!madeConn((await learner.rest()).open)) break;
+      if (!this.#clientIn((await learner.rest()).open)) break;
     }
-    await this.expectReleased();
+    await this.#expectReleased({ timers });
   }
 
-  /** Fails unless everything is released. */
-  async expectReleased(): Promise<void> {
+  /** The first of its connections that the learner's code still holds. */
+  #clientIn(open: ChildState["open"]): ChildState["open"][number] | undefined {
+    return open.find(({ kind, addr }) => kind === "conn" && addr?.port === this.addr.port);
+  }
+
+  /** Fails unless everything is released; `timers` are looked at where no other server may have one. */
+  async #expectReleased({ timers }: { timers: boolean }): Promise<void> {
     const { learner } = this.#context;
     const { open, timersMs } = await learner.state();
     this.expectNoListener(open);
-    const conn = madeConn(open);
+    const conn = this.#clientIn(open);
     if (conn) {
       // Either nobody ends it, or it is about to be ended.
       await learner.rest();
-      const isEnded = timersMs.length > 0 || !madeConn((await learner.state()).open);
+      const isEnded = timers && timersMs.length > 0 ||
+        !this.#clientIn((await learner.state()).open);
       fail({
         expected: {
           en: "every connection is closed when stop() resolves",
@@ -588,7 +754,7 @@ class Serving {
       });
     }
     expectThat(
-      timersMs.length === 0,
+      timersMs.length === 0 || !timers,
       { en: "no timer is left when stop() resolves", ko: "stop()이 끝나면 남은 타이머가 없음" },
       {
         en: `a timer of ${timersMs[0]} ms is still running`,
@@ -601,7 +767,7 @@ class Serving {
 
   expectNoListener(open: ChildState["open"]): void {
     expectThat(
-      !open.some(({ kind, origin }) => kind === "listener" && origin === "made"),
+      !open.some(({ kind, addr }) => kind === "listener" && addr?.port === this.addr.port),
       { en: "stop() closes the listener at once", ko: "stop()은 리스너를 곧바로 닫음" },
       { en: "it is still open", ko: "아직 열려 있습니다" },
       "accepts-after-stop",
@@ -633,11 +799,6 @@ class Serving {
   }
 }
 
-/** A connection that the learner's code holds. */
-function madeConn(open: ChildState["open"]): ChildState["open"][number] | undefined {
-  return open.find(({ kind, origin }) => kind === "conn" && origin === "made");
-}
-
 const STOPS: Text = {
   en: "stop() resolves when everything is closed",
   ko: "모두 닫히면 stop()이 끝남",
@@ -663,10 +824,15 @@ async function expectFree(addr: Endpoint, mistake?: string): Promise<void> {
 /** A call of stop() on its way. */
 class Stopping {
   isOver = false;
+  /** Whether the port could be bound by the next line of the program that called it. */
+  isFree = false;
   readonly ended: Promise<void>;
 
   constructor(returned: Promise<unknown>) {
-    this.ended = returned.then(() => void (this.isOver = true));
+    this.ended = returned.then((isFree) => {
+      this.isOver = true;
+      this.isFree = isFree === true;
+    });
     this.ended.catch(() => {});
   }
 }
@@ -746,10 +912,67 @@ task(3, {
   ko: "startServer()는 곧바로 듣고, stop()은 곧바로 포트를 돌려줍니다",
 }, async (context) => {
   const [first, second] = [await Serving.start(context), await Serving.start(context)];
-  const stopping = [await first.stop(LONG_MS), await second.stop(LONG_MS)] as const;
-  await first.expectStopped(stopping[0], "waits-whole-grace");
-  await second.expectStopped(stopping[1], "waits-whole-grace");
-}, { catches: ["waits-whole-grace", "accepts-after-stop", "timer-left", "stop-resolves-early"] });
+  const client = await second.connected("A");
+  const firstStop = await first.stop(LONG_MS);
+  await first.expectStopped(firstStop, "waits-whole-grace", { timers: false });
+  await client.expectOpen("shared-between-connections");
+  await client.exchange("still there?", "shared-between-connections");
+  const secondStop = await second.stop(LONG_MS);
+  await second.expectStopped(secondStop, "idle-waits-for-grace");
+  // The OS may have given one of the two to a stranger for a moment.
+  expectThat(
+    firstStop.isFree || secondStop.isFree,
+    {
+      en: "the port can be bound as soon as stop() has resolved",
+      ko: "stop()이 끝나자마자 그 포트에 바인드할 수 있음",
+    },
+    {
+      en: "AddrInUse: the pending accept() had not ended yet",
+      ko: "AddrInUse: 대기 중인 accept()가 아직 끝나지 않았습니다",
+    },
+    "stop-resolves-early",
+  );
+}, {
+  catches: [
+    "waits-whole-grace",
+    "idle-waits-for-grace",
+    "accepts-after-stop",
+    "timer-left",
+    "stop-resolves-early",
+    "shared-between-connections",
+  ],
+  unhandled: "gone-client-ends-server",
+});
+
+task(3, {
+  en: "startServer() serves many clients at once, also one that has half-closed",
+  ko: "startServer()는 여러 클라이언트를 동시에 섬기고, 반닫기를 한 클라이언트에게도 응답합니다",
+}, async (context) => {
+  const { learner } = context;
+  const serving = await Serving.start(context);
+  const slow = await serving.connect("A");
+  const call = await slow.ask("takes long");
+  const other = await serving.connect("B");
+  await other.answer(await other.ask("is quick", "one-client-at-a-time"), "soon");
+  await slow.answer(call, "at last");
+  await other.expectOpen("one-request-per-connection");
+  await other.peer.send(bytes("last words\n"));
+  await other.peer.closeWrite();
+  const last = await serving.asked("last words", "one-request-per-connection");
+  await learner.rest();
+  const ifClosed = learner.saw("streams") ? "readable-closes" : "reply-cut-off";
+  await other.answer(last, "noted", ifClosed);
+  await other.expectEnd("clients-kept");
+  await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
+}, {
+  catches: [
+    "one-client-at-a-time",
+    "readable-closes",
+    "reply-cut-off",
+    "one-request-per-connection",
+  ],
+  unhandled: "gone-client-ends-server",
+});
 
 task(3, {
   en: "startServer() answers each line, however it is cut",
@@ -789,30 +1012,35 @@ task(3, {
     const call = await serving.asked(many[i]!, "line-per-read");
     await serving.handle.settle(call, { value: `re: ${many[i]}` });
   }
+  const replies = bytes(many.map((line) => `re: ${line}\n`).join(""));
   await step(
     { en: "the replies come in order", ko: "응답이 순서대로 도착함" },
-    () => third.peer.expect(bytes(many.map((line) => `re: ${line}\n`).join("")), "line-per-read"),
+    async () => {
+      const received = await third.peer.receive(replies.length);
+      const isMixed = received.toSorted().join() === replies.toSorted().join();
+      expectBytes(received, replies, isMixed ? "replies-out-of-order" : "line-per-read");
+    },
     "line-per-read",
   );
   await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
-}, { catches: ["one-request-per-connection", "line-per-read", "short-write"] });
+}, {
+  catches: ["one-request-per-connection", "line-per-read", "replies-out-of-order", "short-write"],
+  unhandled: "gone-client-ends-server",
+});
 
 task(3, {
-  en: "startServer() serves many clients at once, also one that has half-closed",
-  ko: "startServer()는 여러 클라이언트를 동시에 섬기고, 반닫기를 한 클라이언트에게도 응답합니다",
+  en: "startServer() takes a reply that handle() gives without a promise",
+  ko: "startServer()는 handle()이 Promise 없이 준 응답도 보냅니다",
 }, async (context) => {
   const serving = await Serving.start(context);
-  const slow = await serving.connect("A");
-  const call = await slow.ask("takes long");
-  const other = await serving.connected("B");
-  await slow.answer(call, "at last");
-  await other.peer.send(bytes("last words\n"));
-  await other.peer.closeWrite();
-  const last = await serving.asked("last words", "one-request-per-connection");
-  await other.answer(last, "noted", "readable-closes");
-  await other.expectEnd("clients-kept");
+  await serving.handle.returnAtOnce("at once");
+  const client = await serving.connect("A");
+  await client.ask("what is a string?");
+  await client.expectReply("at once", "value-or-promise");
+  await client.ask("and again?", "value-or-promise");
+  await client.expectReply("at once", "value-or-promise");
   await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
-}, { catches: ["readable-closes", "one-request-per-connection"] });
+}, { catches: ["value-or-promise"], unhandled: "value-or-promise" });
 
 for (const atOnce of [false, true]) {
   task(3, {
@@ -879,6 +1107,8 @@ task(3, {
   const serving = await Serving.start(context);
   const client = await serving.connect("A");
   await client.exchange("  spaces \t of its own\r ", "line-changed");
+  await client.peer.send(bytes("two CRs and an LF\r\r\n"));
+  await client.answer(await serving.asked("two CRs and an LF\r", "line-changed"), "one of them");
   await client.answer(await client.ask("say nothing"), "", "empty-reply-skipped");
   const before = countOf(learner, "callback");
   await client.peer.send(bytes("half a li"));
@@ -959,16 +1189,17 @@ task(3, {
   const { learner } = context;
   const serving = await Serving.start(context);
   const idle = await serving.connected("A");
-  const busy = await serving.connect("B");
-  const call = await busy.ask("in flight");
+  const busy = [await serving.connect("B"), await serving.connect("C")] as const;
+  const calls = [await busy[0].ask("in flight"), await busy[1].ask("in flight, too")] as const;
   const stopping = await serving.stop(LONG_MS);
-  const working = async () => {
+  const working = async (client: Client) => {
     await learner.rest();
-    if (!await busy.isOpen()) {
+    const { name } = client;
+    if (!await client.isOpen()) {
       fail({
         expected: {
-          en: "the request of client B, which is in flight, is answered",
-          ko: "처리 중인 클라이언트 B의 요청에 응답함",
+          en: `the request of client ${name}, which is in flight, is answered`,
+          ko: `처리 중인 클라이언트 ${name}의 요청에 응답함`,
         },
         received: { en: "its connection was closed", ko: "연결을 닫았습니다" },
         mistake: "request-cut-off",
@@ -977,19 +1208,21 @@ task(3, {
     if (!stopping.isOver) return;
     fail({
       expected: {
-        en: "stop() waits for the request of client B, which is in flight",
-        ko: "stop()은 처리 중인 클라이언트 B의 요청을 기다림",
+        en: `stop() waits for the request of client ${name}, which is in flight`,
+        ko: `stop()은 처리 중인 클라이언트 ${name}의 요청을 기다림`,
       },
       received: { en: "it has resolved already", ko: "벌써 끝났습니다" },
       mistake: await idle.isOpen() ? "clients-kept" : "stop-resolves-early",
     });
   };
-  await working();
+  await working(busy[0]);
   await idle.expectEnd("idle-waits-for-grace");
   await serving.expectRefused();
-  await working();
-  await busy.answer(call, "answered all the same", "request-cut-off");
-  await busy.expectEnd("clients-kept");
+  for (const [i, client] of busy.entries()) {
+    await working(client);
+    await client.answer(calls[i]!, "answered all the same", "request-cut-off");
+    await client.expectEnd("clients-kept");
+  }
   await serving.expectStopped(stopping, "waits-whole-grace");
 }, {
   catches: [
@@ -1047,6 +1280,22 @@ task(3, {
 }, { catches: ["stops-twice"], unhandled: "stops-twice" });
 
 task(3, {
+  en: "stop() hangs up on a client that is accepted at that very moment",
+  ko: "stop()은 바로 그 순간에 accept된 클라이언트의 연결도 끊습니다",
+}, async (context) => {
+  const { learner } = context;
+  const serving = await Serving.start(context);
+  const accepted = countOf(learner, "accept");
+  await learner.limit({ holdAccepted: true });
+  const client = await serving.connect("A");
+  await until(learner, () => countOf(learner, "accept") > accepted, new Promise(() => {}));
+  const stopping = await serving.stop(LONG_MS);
+  await learner.limit({});
+  await client.expectEnd("clients-kept");
+  await serving.expectStopped(stopping, "clients-kept", { soon: true });
+}, { catches: ["clients-kept"], unhandled: "gone-client-ends-server" });
+
+task(3, {
   en: "stop() waits for nobody who is gone",
   ko: "stop()은 사라진 클라이언트를 기다리지 않습니다",
 }, async (context) => {
@@ -1070,6 +1319,11 @@ task(3, {
 }, async (context) => {
   const { learner } = context;
   const mistake = "grace-ignored";
+  // Another server has all the time in the world.
+  const patient = await Serving.start(context);
+  const slow = await patient.connect("C");
+  const slowCall = await slow.ask("takes long");
+  const patience = await patient.stop(LONG_MS);
   const serving = await Serving.start(context);
   const hanging = await serving.connect("A");
   const hangingCall = await hanging.ask("takes for ever");
@@ -1078,10 +1332,21 @@ task(3, {
   await serving.handle.settle(deafCall, { value: "?".repeat(MORE_THAN_FITS) });
   const stopping = await serving.stop(SHORT_MS);
   await learner.waitsIn("write", stopping.ended);
-  await serving.expectStopped(stopping, mistake);
+  await serving.expectStopped(stopping, mistake, { timers: false });
+  expectThat(
+    !patience.isOver,
+    {
+      en: `stop(${SHORT_MS}) is over before stop(${LONG_MS}), which was called first`,
+      ko: `stop(${SHORT_MS})이 먼저 부른 stop(${LONG_MS})보다 먼저 끝남`,
+    },
+    { en: "it was over later", ko: "더 늦게 끝났습니다" },
+    mistake,
+  );
   await hanging.expectEnd(mistake);
   // The handler is done at last. Its reply goes nowhere, and does no harm there.
   await serving.handle.settle(hangingCall, { value: "too late" });
+  await slow.answer(slowCall, "in time", mistake);
+  await patient.expectStopped(patience, "waits-whole-grace");
 }, {
   catches: ["grace-ignored", "clients-kept"],
   unhandled: "gone-client-ends-server",
@@ -1156,11 +1421,12 @@ async function expectCounts(
     },
     () => ended,
     "not-closed-at-end",
-  ) as { aToB?: unknown; bToA?: unknown } | undefined;
-  const swapped = value?.aToB === bToA && value?.bToA === aToB && aToB !== bToA;
+  );
+  const counts = await fieldsOf(learner, value, ["aToB", "bToA"]);
+  const swapped = counts.aToB === bToA && counts.bToA === aToB && aToB !== bToA;
   const mistake = swapped ? "counts-swapped" : undefined;
-  expectEqual(value?.aToB, aToB, { what: same("aToB"), mistake });
-  expectEqual(value?.bToA, bToA, { what: same("bToA"), mistake });
+  expectEqual(counts.aToB, aToB, { what: same("aToB"), mistake });
+  expectEqual(counts.bToA, bToA, { what: same("bToA"), mistake });
   for (const { conn } of [a, b]) await expectClosed(learner, conn, "not-closed-at-end");
 }
 
@@ -1172,12 +1438,30 @@ task(4, {
   const [pa, pb] = [relayed.a.peer, relayed.b.peer];
   const mistake = "one-direction-first";
   const turns: [PeerConn, PeerConn, string][] = [
-    [pa, pb, "first question"],
     [pa, pb, "second question"],
     [pb, pa, "answer"],
     [pa, pb, "third question"],
     [pb, pa, "last answer"],
   ];
+  const { learner } = context;
+  await pa.send(bytes("first question"));
+  // Whoever waits for the end of one direction has read this, and keeps it.
+  await context.step(
+    { en: "what comes from a is written to b", ko: "a에서 온 것을 b에 씀" },
+    () => until(learner, () => total(learner, "read", relayed.a.conn) >= 14, relayed.ended),
+    mistake,
+  );
+  await learner.rest();
+  expectThat(
+    total(learner, "write", relayed.b.conn) > 0,
+    {
+      en: "what comes from a is written to b before its end has come",
+      ko: "a에서 온 것을, a의 끝이 오기 전에 b에 씀",
+    },
+    { en: "it was read, and not written", ko: "읽기만 하고 쓰지 않았습니다" },
+    "relay-unbounded",
+  );
+  await pb.expect(bytes("first question"), mistake);
   for (const [from, to, text] of turns) {
     await expectCarried(context, { from, to, data: bytes(text), mistake });
   }
@@ -1193,6 +1477,7 @@ task(4, {
 }, {
   catches: [
     "one-direction-first",
+    "relay-unbounded",
     "closes-at-first-end",
     "streams-close-connection",
     "counts-swapped",
@@ -1251,16 +1536,23 @@ task(4, {
 }, async (context) => {
   const { learner, random, step } = context;
   await learner.limit({ readBytes: 10, writeBytes: 3 });
-  const relayed = await startRelay(context);
-  const [pa, pb] = [relayed.a.peer, relayed.b.peer];
-  const [up, down] = [random.bytes(40), random.bytes(60)];
-  // Both directions have something to read at once.
+  const relays = [await startRelay(context), await startRelay(context)].map((relayed) => ({
+    relayed,
+    up: random.bytes(40),
+    down: random.bytes(60),
+  }));
+  // All directions have something to read at once.
   await learner.asleep(async () => {
-    await pa.send(up);
-    await pb.send(down);
-    await Promise.all([pa.closeWrite(), pb.closeWrite()]);
+    for (const { relayed: { a, b }, up, down } of relays) {
+      await a.peer.send(up);
+      await b.peer.send(down);
+      await Promise.all([a.peer.closeWrite(), b.peer.closeWrite()]);
+    }
   });
-  for (const [peer, data] of [[pb, up], [pa, down]] as const) {
+  const directions = relays.flatMap(({ relayed: { a, b }, up, down }) =>
+    [[b.peer, up], [a.peer, down]] as const
+  );
+  for (const [peer, data] of directions) {
     const received = await step(
       { en: "all bytes and the end arrive", ko: "모든 바이트와 끝이 도착함" },
       () => peer.receive(data.length + 1),
@@ -1273,7 +1565,9 @@ task(4, {
     const mistake = isMixed ? "shared-between-connections" : "short-write";
     expectBytes(received, data, isPart ? closedTooEarly(learner) : mistake);
   }
-  await expectCounts(context, relayed, up.length, down.length);
+  for (const { relayed, up, down } of relays) {
+    await expectCounts(context, relayed, up.length, down.length);
+  }
 }, {
   catches: [
     "short-write",
@@ -1283,10 +1577,11 @@ task(4, {
   ],
 });
 
-/** More than the kernel keeps for both ends of two connections whose reader does not read. */
-const LARGE_BYTES = 24 * MIB;
 /** What a relay may hold of a stream that passes through. */
 const FLAT_BYTES = 6 * MIB;
+/** What passes through, and how much of it finds room on the other side at first. */
+const LARGE_BYTES = 8 * MIB;
+const ROOM_BYTES = MIB / 4;
 
 task(4, {
   en: "relay() reads no faster than it can write",
@@ -1296,21 +1591,25 @@ task(4, {
   const data = new Pattern(random.integer(1, 1_000_000), LARGE_BYTES).bytes;
   const relayed = await startRelay(context);
   const before = await learner.memoryInUse();
+  const expectFlat = async (when: Text) =>
+    expectThat(
+      await learner.memoryInUse() - before < FLAT_BYTES,
+      when,
+      {
+        en: `more than ${FLAT_BYTES / MIB} MiB are held that were not there before`,
+        ko: `전에 없던 메모리를 ${FLAT_BYTES / MIB} MiB 넘게 잡고 있습니다`,
+      },
+      "relay-unbounded",
+    );
+  await learner.limit({ room: [{ port: relayed.b.conn.remoteAddr!.port!, bytes: ROOM_BYTES }] });
   const sent = relayed.a.peer.send(data);
   sent.catch(() => {});
   await learner.stopsReading(relayed.a.conn, relayed.ended);
-  expectThat(
-    await learner.memoryInUse() - before < FLAT_BYTES,
-    {
-      en: "nothing is collected in memory while b does not read",
-      ko: "b가 읽지 않는 동안 메모리에 모으지 않음",
-    },
-    {
-      en: `more than ${FLAT_BYTES / MIB} MiB are held that were not there before`,
-      ko: `전에 없던 메모리를 ${FLAT_BYTES / MIB} MiB 넘게 잡고 있습니다`,
-    },
-    "relay-unbounded",
-  );
+  await expectFlat({
+    en: "nothing is collected in memory while b does not read",
+    ko: "b가 읽지 않는 동안 메모리에 모으지 않음",
+  });
+  await learner.limit({});
   const received = await step(
     { en: "all bytes arrive", ko: "모든 바이트가 도착함" },
     () => relayed.b.peer.receive(LARGE_BYTES),
@@ -1318,6 +1617,10 @@ task(4, {
   );
   expectBytes(received, data, "short-write");
   await sent;
+  await expectFlat({
+    en: "nothing is kept of what was carried",
+    ko: "나른 것을 메모리에 남겨 두지 않음",
+  });
   await Promise.all([relayed.a.peer.closeWrite(), relayed.b.peer.closeWrite()]);
   await expectCounts(context, relayed, LARGE_BYTES, 0);
 }, { catches: ["relay-unbounded", "short-write"], deadlineMs: 5_000 });
@@ -1353,6 +1656,36 @@ for (const gone of ["a", "b"] as const) {
   }, { catches: ["reset-leaves-other"], unhandled: "reset-leaves-other" });
 }
 
+task(4, {
+  en: "relay() closes both when b can be written to no more",
+  ko: "relay()는 b에 더 쓸 수 없게 되면 둘 다 닫습니다",
+}, async (context) => {
+  const { learner, step } = context;
+  const mistake = "reset-leaves-other";
+  const [a, b] = [await link(context), await resetLink(context)];
+  const ended = learner.ends("relay", [a.conn, b.conn]);
+  // Nothing more is read from b after its end: only a write can tell of the reset.
+  const halfClosed: Text = {
+    en: "an end of file on one side arrives on the other",
+    ko: "한쪽의 파일 끝(end of file)이 다른 쪽에 도착함",
+  };
+  b.peer.closeWrite();
+  await step(halfClosed, () => a.peer.expectEnd(halfClosed), "half-close-not-handed-on");
+  await b.peer.reset();
+  await a.peer.send(bytes("is anybody there?"));
+  await step(
+    { en: "relay() ends when b is gone", ko: "b가 사라지면 relay()가 끝남" },
+    () => ended,
+    mistake,
+  );
+  for (const { conn } of [a, b]) {
+    await expectClosed(learner, conn, mistake, {
+      en: "both connections are closed when b is gone",
+      ko: "b가 사라지면 두 연결이 모두 닫힘",
+    });
+  }
+}, { catches: ["reset-leaves-other"], unhandled: "reset-leaves-other" });
+
 // --- task 5 ---
 
 /** The result of sendUntilGone(), which tells what the kernel took. */
@@ -1364,12 +1697,10 @@ async function expectResult(
     en: `sendUntilGone() resolves with reason "${reason}"`,
     ko: `sendUntilGone()이 reason "${reason}" 으로 끝남`,
   };
-  const value = await step(expected, () => ended) as
-    | { sent?: unknown; reason?: unknown }
-    | undefined;
-  expectEqual(value?.reason as string, reason, { what: same("reason") });
+  const result = await fieldsOf(learner, await step(expected, () => ended), ["sent", "reason"]);
+  expectEqual(result.reason, reason, { what: same("reason") });
   const taken = total(learner, "write", conn);
-  expectEqual(value?.sent, taken, {
+  expectEqual(result.sent, taken, {
     what: { en: "sent, the bytes that the kernel took", ko: "커널이 받은 바이트 수 sent" },
     mistake: "unsent-counted",
   });
@@ -1431,35 +1762,64 @@ task(5, {
   const { conn, peer } = await link(context);
   const { feed, calls } = await learner.feed();
   const ended = learner.call("sendUntilGone", [conn, feed]);
+  const room = { port: conn.remoteAddr!.port!, bytes: 3 };
+  const asked = () => countOf(learner, "callback");
+  const next = async () => {
+    const what: Text = { en: "the next chunk is asked for", ko: "다음 조각을 가져감" };
+    return (await step(what, () => calls.next())).call;
+  };
   let sent = 0;
-  for (const text of ["a first chunk", "a second chunk", undefined]) {
-    const { call } = await step(
-      { en: "the next chunk is asked for", ko: "다음 조각을 가져감" },
-      () => calls.next(),
-    );
+  for (const [i, text] of ["a first chunk", "a second chunk"].entries()) {
+    const call = await next();
+    // The kernel takes three bytes and has no room for the next.
+    await learner.limit({ writeBytes: 3, room: [{ ...room }] });
+    await calls.settle(call, { value: { done: false, value: bytes(text) } });
+    const written = () => total(learner, "write", conn) - sent;
+    await until(learner, () => written() >= 3 || asked() > i + 1, ended);
+    const { pending } = await learner.rest();
+    const isWriting = pending.some(({ api, byLearner }) => api === "write" && byLearner);
     expectThat(
-      total(learner, "write", conn) >= sent,
-      { en: "the chunk before is written whole by then", ko: "그 전에 앞의 조각을 모두 씀" },
+      asked() === i + 1,
       {
-        en: `${total(learner, "write", conn)} of ${sent} bytes are written`,
-        ko: `${sent}바이트 중 ${total(learner, "write", conn)}바이트만 썼습니다`,
+        en: "the next chunk is asked for when the one before is written whole",
+        ko: "앞의 조각을 모두 쓴 뒤에 다음 조각을 가져감",
       },
+      {
+        en: `it was asked for when ${written()} of ${text.length} bytes were written`,
+        ko: `${text.length}바이트 중 ${written()}바이트만 썼을 때 가져갔습니다`,
+      },
+      isWriting || written() === 0 ? "chunks-ahead" : "short-write",
+    );
+    await learner.limit({ writeBytes: 3 });
+    sent += text.length;
+    await step(
+      { en: "the chunk arrives whole", ko: "조각이 빠짐없이 도착함" },
+      () => peer.expect(bytes(text), "short-write"),
       "short-write",
     );
-    if (text === undefined) {
-      await calls.settle(call, { value: { done: true, value: undefined } });
-    } else {
-      await calls.settle(call, { value: { done: false, value: bytes(text) } });
-      sent += text.length;
-      await step(
-        { en: "the chunk arrives whole", ko: "조각이 빠짐없이 도착함" },
-        () => peer.expect(bytes(text), "short-write"),
-        "short-write",
-      );
-    }
   }
+  await calls.settle(await next(), { value: { done: true, value: undefined } });
+  // Whoever ends the iterator of a source that has come to its end may do so.
+  endWhenAsked(calls);
   await expectResult(context, { conn, ended, reason: "finished" });
-}, { catches: ["short-write", "connection-leaked", "unsent-counted"] });
+}, { catches: ["short-write", "chunks-ahead", "connection-leaked", "unsent-counted"] });
+
+/** What makes the chunks may fail for many reasons. One that reads them from a connection has its own peer. */
+const FAILING_SOURCES: [source: Text, message: string, error?: string][] = [
+  [{ en: "a disk", ko: "디스크" }, "the disk is full"],
+  [
+    { en: "another connection", ko: "다른 연결" },
+    "the peer of the source has reset",
+    "ConnectionReset",
+  ],
+];
+
+/** Lets the source be ended, by whoever does that. */
+function endWhenAsked(calls: Callback): void {
+  calls.next()
+    .then(({ call }) => calls.settle(call, { value: { done: true, value: undefined } }))
+    .catch(() => {});
+}
 
 /** Gives sendUntilGone() what it asks for until it ends; `give` makes each chunk. */
 async function feedUntilGone(
@@ -1566,38 +1926,36 @@ task(5, {
   expectNoMoreWrites(learner, conn);
 }, { catches: GONE_CATCHES.filter((id) => id !== "iterator-left") });
 
-task(5, {
-  en: "sendUntilGone() lets an error of the chunks' source through, and closes",
-  ko: "sendUntilGone()은 조각을 만드는 쪽의 오류를 전달하고 닫습니다",
-}, async (context) => {
-  const { learner, step } = context;
-  const { conn, peer } = await link(context);
-  const { feed, calls } = await learner.feed();
-  const message = "the disk is full";
-  const expected: Text = {
-    en: `the error of the source surfaces: "${message}"`,
-    ko: `조각을 만드는 쪽의 오류가 전달됨: "${message}"`,
-  };
-  const failed = learner.throws("sendUntilGone", [conn, feed], {
-    expected,
-    mistake: "every-error-is-gone",
-  });
-  const next = () =>
-    step({ en: "the next chunk is asked for", ko: "다음 조각을 가져감" }, () => calls.next());
-  await calls.settle((await next()).call, { value: { done: false, value: bytes("a chunk") } });
-  await calls.settle((await next()).call, { throws: message });
-  // Whoever ends the iterator of a source that has failed may do so.
-  calls.next()
-    .then(({ call }) => calls.settle(call, { value: { done: true, value: undefined } }))
-    .catch(() => {});
-  const error = await step(expected, () => failed);
-  expectMessage(error, message, expected, "every-error-is-gone");
-  await expectClosed(learner, conn, "connection-leaked", {
-    en: "the connection is closed when the source fails",
-    ko: "조각을 만드는 쪽이 실패하면 연결이 닫힘",
-  });
-  await peer.expect(bytes("a chunk"));
-}, { catches: ["every-error-is-gone", "connection-leaked"] });
+for (const [source, message, error] of FAILING_SOURCES) {
+  task(5, {
+    en: `sendUntilGone() lets an error of the chunks' source through, and closes: ${source.en}`,
+    ko: `sendUntilGone()은 조각을 만드는 쪽의 오류를 전달하고 닫습니다: ${source.ko}`,
+  }, async (context) => {
+    const { learner, step } = context;
+    const { conn, peer } = await link(context);
+    const { feed, calls } = await learner.feed();
+    const expected: Text = {
+      en: `the error of the source surfaces: "${message}"`,
+      ko: `조각을 만드는 쪽의 오류가 전달됨: "${message}"`,
+    };
+    const failed = learner.throws("sendUntilGone", [conn, feed], {
+      expected,
+      mistake: "every-error-is-gone",
+    });
+    const next = () =>
+      step({ en: "the next chunk is asked for", ko: "다음 조각을 가져감" }, () => calls.next());
+    await calls.settle((await next()).call, { value: { done: false, value: bytes("a chunk") } });
+    await calls.settle((await next()).call, { throws: message, ...(error && { error }) });
+    // Whoever ends the iterator of a source that has failed may do so.
+    endWhenAsked(calls);
+    expectMessage(await step(expected, () => failed), message, expected, "every-error-is-gone");
+    await expectClosed(learner, conn, "connection-leaked", {
+      en: "the connection is closed when the source fails",
+      ko: "조각을 만드는 쪽이 실패하면 연결이 닫힘",
+    });
+    await peer.expect(bytes("a chunk"));
+  }, { catches: ["every-error-is-gone", "connection-leaked"] });
+}
 
 for (const name of ["ConnectionAborted", "NotConnected"] as const) {
   task(5, {
@@ -1708,7 +2066,10 @@ type SignalName = "SIGINT" | "SIGTERM";
 /** The program was ended by a signal. Which of the two end it that way, when nothing else went on before? */
 async function signalMistake(context: TestContext): Promise<string> {
   const signals = await Promise.all((["SIGINT", "SIGTERM"] as const).map(async (name) => {
-    const { program } = await startProgram(context);
+    const started = await startProgram(context);
+    const { program } = started;
+    // It answers: by then it has said what it does on a signal.
+    await expectAnswer(started, await connectTo(context, started), "hello");
     program.signal(name);
     return (await program.exit({ expected: ends(name), mistake: "never-exits" })).signal;
   }));
@@ -1778,6 +2139,8 @@ async function withReplyInFlight(
   await context.step(
     { en: "the first byte of a long reply arrives", ko: "긴 응답의 첫 바이트가 도착함" },
     () => reading.expect(LONG_REPLY.subarray(0, 1)),
+    undefined,
+    () => ({ en: "no byte of it has come", ko: "한 바이트도 오지 않았습니다" }),
   );
   return { started, reading, idle };
 }
@@ -1791,8 +2154,15 @@ if (hasSignals) {
     const { program } = started;
     program.signal("SIGTERM");
     await expectLetGo(started, idle);
-    const received = await reading.receive(LONG_REPLY.length);
-    if (received.length < LONG_REPLY.length - 1) {
+    const received = await program.during(reading.receive(LONG_REPLY.length), {
+      expected: {
+        en: "the reply in flight arrives whole, and its connection is closed",
+        ko: "보내던 응답이 모두 도착하고 그 연결이 닫힘",
+      },
+      mistake: "never-exits",
+    });
+    const isPart = received.every((byte, i) => byte === LONG_REPLY[i + 1]);
+    if (received.length < LONG_REPLY.length - 1 && isPart) {
       const end = await program.exit({ expected: ends("SIGTERM"), mistake: "never-exits" });
       fail({
         expected: {
@@ -1807,33 +2177,79 @@ if (hasSignals) {
     await expectCleanEnd(context, started, "SIGTERM");
   }, { catches: [...SIGNAL_CATCHES, "exit-mid-reply"], deadlineMs: LONGEST_MS });
 
-  task(6, {
-    en: "main() ends at once, with status 130, on a second signal",
-    ko: "main()은 두 번째 신호에 곧바로 종료 상태 130으로 끝납니다",
-  }, async (context) => {
-    const { started, idle } = await withReplyInFlight(context);
-    const { program } = started;
-    program.signal("SIGINT");
-    await expectLetGo(started, idle);
-    await program.comesToRest();
-    const endsAtFirst = program.isEnding;
-    program.signal("SIGTERM");
-    const expected: Text = {
-      en: "the program ends at once, with status 130, on a second signal",
-      ko: "두 번째 신호에 프로그램이 곧바로 종료 상태 130으로 끝남",
-    };
-    const end = await program.exit({ expected, mistake: "second-signal-ignored" });
-    expectStatus(end, 130, {
-      expected,
-      mistake: end.signal
-        ? await signalMistake(context)
-        : endsAtFirst
-        ? "exit-mid-reply"
-        : "wrong-exit-status",
+  /** The second signal may be the first once more, or the other one. */
+  const SIGNALS = [["SIGINT", "SIGINT"], ["SIGINT", "SIGTERM"]] as const;
+  const GRACE_MS = 10_000;
+
+  for (const [first, second] of SIGNALS) {
+    task(6, {
+      en:
+        `main() gives a reply in flight ten seconds, and ends at once on ${second} after ${first}`,
+      ko: `main()은 보내던 응답을 10초 동안 기다리고, ${first} 뒤의 ${second}에는 곧바로 끝납니다`,
+    }, async (context) => {
+      const { learner, peers, step } = context;
+      const over = learner.call("main", [], { mayReject: true });
+      over.catch(() => {});
+      await until(learner, () => learner.saw("listen"), over);
+      const addr = learner.events.find(({ event }) => event === "listen")?.addr;
+      if (!addr) await over;
+      const { port = 0 } = addr ?? {};
+      const idle = await peers.connect({ hostname: "127.0.0.1", port });
+      await idle.send(bytes("hello\n"));
+      await step({ en: "the reply HELLO", ko: "응답 HELLO" }, () => idle.expect(bytes("HELLO\n")));
+      // The kernel takes a part of this reply, and has no room for the rest.
+      const busy = await peers.connect({ hostname: "127.0.0.1", port });
+      const mine = busy.localAddr.port;
+      await learner.limit({ room: [{ port: mine, bytes: 2 }] });
+      await busy.send(bytes("in flight\n"));
+      await step(
+        { en: "the first bytes of a reply arrive", ko: "응답의 첫 바이트들이 도착함" },
+        () => busy.expect(bytes("IN")),
+      );
+
+      const exited = learner.exit();
+      learner.signal(first);
+      const letGo: Text = {
+        en: "after the signal an idle client sees the end of file",
+        ko: "신호 뒤에 쉬고 있던 클라이언트가 파일 끝을 봄",
+      };
+      await step(letGo, () => idle.expectEnd(letGo), "signal-ignored");
+      const inTime: Text = {
+        en: `a reply in flight has ${GRACE_MS / 1000} s after ${first}`,
+        ko: `보내던 응답에는 ${first} 뒤에 ${GRACE_MS / 1000}초의 시간이 있음`,
+      };
+      let open: ChildState["open"];
+      try {
+        ({ open } = await learner.elapse(GRACE_MS - 100));
+      } catch (error) {
+        if (!(error instanceof ChildEndedError)) throw error;
+        const mistake = error.end.signal ? await signalMistake(context) : "exit-mid-reply";
+        fail({ expected: inTime, received: showEnd(error.end), mistake });
+      }
+      expectThat(
+        open.some(({ remoteAddr }) => remoteAddr?.port === mine),
+        inTime,
+        { en: "its connection was closed before", ko: "그 전에 연결을 닫았습니다" },
+        "grace-too-short",
+      );
+
+      learner.signal(second);
+      const expected: Text = {
+        en: `the program ends at once, with status 130, on ${second} as the second signal`,
+        ko: `두 번째 신호 ${second}에 프로그램이 곧바로 종료 상태 130으로 끝남`,
+      };
+      const end = await step(expected, () => exited, "second-signal-ignored");
+      const mistake = end.signal ? await signalMistake(context) : "wrong-exit-status";
+      expectStatus(end, 130, { expected, mistake });
+    }, {
+      catches: [
+        "grace-too-short",
+        "second-signal-ignored",
+        "exit-mid-reply",
+        "signal-ignored",
+        "one-signal-only",
+        "wrong-exit-status",
+      ],
     });
-    await expectFree(started.addr);
-  }, {
-    catches: [...SIGNAL_CATCHES, "second-signal-ignored", "exit-mid-reply"],
-    deadlineMs: LONGEST_MS,
-  });
+  }
 }

@@ -9,13 +9,13 @@
  */
 
 import { type Order, STRANGERS, type WireOutcome, type WireValue } from "./protocol.ts";
-import { bufferOf, bytesOf, isBytes, lengthOf } from "./host_bytes.ts";
-import { append, privateBytes } from "./host_lists.ts";
-import { closeBackDoors, pinBuiltIns } from "./host_pins.ts";
-import { seal } from "./host_seal.ts";
-import { socketTools } from "./host_sockets.ts";
-import { cut, valueTools } from "./host_values.ts";
-import { voiceTools } from "./host_voice.ts";
+import { bufferOf, bytesOf, isBytes, lengthOf } from "./host/bytes.ts";
+import { append, privateBytes } from "./host/lists.ts";
+import { closeBackDoors, pinBuiltIns } from "./host/pins.ts";
+import { seal } from "./host/seal.ts";
+import { socketTools } from "./host/sockets.ts";
+import { cut, valueTools } from "./host/values.ts";
+import { voiceTools } from "./host/voice.ts";
 
 const {
   decode,
@@ -30,7 +30,9 @@ const {
 const {
   acceptQuietly,
   adopt,
+  canBind,
   closeQuietly,
+  elapse,
   emit,
   forbidShortcuts,
   meetClasses,
@@ -66,8 +68,13 @@ const MAX_EXPORTS = 500;
 const MAX_EXPORT_CHARS = 80;
 
 /** Orders a callback of the suite's has to wait for, by function handle and number of the call. */
-const settlers = new Map<string, (how: { throws?: string; value?: unknown }) => void>();
-const throwsSync = new Map<string, string>();
+const settlers = new Map<
+  string,
+  (how: { throws?: string; error?: string; value?: unknown }) => void
+>();
+/** What every call of a callback does at once. */
+const scripts = new Map<string, () => unknown>();
+const errorClasses = Deno.errors as unknown as Record<string, ErrorConstructor>;
 let exercise: Record<string, unknown> = {};
 let replacedReported = 0;
 
@@ -216,18 +223,18 @@ function memoryInUse(): number {
 }
 
 /** A function for the learner's code to call: the suite sees each call and ends it. */
-function makeCallback(): (...args: unknown[]) => Promise<unknown> {
+function makeCallback(): (...args: unknown[]) => unknown {
   let calls = 0;
-  const callback = (...args: unknown[]): Promise<unknown> => {
+  const callback = (...args: unknown[]): unknown => {
     const handle = hold(callback);
     const call = ++calls;
     emit({ event: "callback", handle, call, args: args.map((arg) => encode(arg)) });
-    const message = throwsSync.get(handle);
-    if (message !== undefined) throw new Error(message);
+    const script = scripts.get(handle);
+    if (script) return script();
     return new promiseClass((resolve, reject) => {
-      settlers.set(`${handle} ${call}`, ({ throws, value }) => {
+      settlers.set(`${handle} ${call}`, ({ throws, error, value }) => {
         if (throws === undefined) resolve(value);
-        else reject(new Error(throws));
+        else reject(new (errorClasses[error ?? ""] ?? Error)(throws));
       });
     });
   };
@@ -235,7 +242,7 @@ function makeCallback(): (...args: unknown[]) => Promise<unknown> {
 }
 
 /** An async iterable of the suite's: each call of its iterator is a call of `callback`. */
-function makeFeed(callback: (...args: unknown[]) => Promise<unknown>): AsyncIterable<unknown> {
+function makeFeed(callback: (...args: unknown[]) => unknown): AsyncIterable<unknown> {
   const iterator = {
     next: () => callback("next") as Promise<IteratorResult<unknown>>,
     return: () => callback("return") as Promise<IteratorResult<unknown>>,
@@ -287,7 +294,12 @@ async function obey(order: Order): Promise<void> {
     case "method": {
       const object = holding(order.handle) as Record<string, (...args: unknown[]) => unknown>;
       const run = () => object[order.name]!(...order.args.map(decode));
-      return await answerCall(id, run, order.hold);
+      const { bind } = order;
+      const thenBind = async () => {
+        await run();
+        return canBind(bind!);
+      };
+      return await answerCall(id, bind ? thenBind : run, order.hold);
     }
     case "get":
       return await answerCall(
@@ -334,14 +346,21 @@ async function obey(order: Order): Promise<void> {
       const items = [handleValue(callback, "function"), handleValue(makeFeed(callback), "object")];
       return say({ id, ok: true, value: { is: "array", items } });
     }
-    case "script":
-      throwsSync.set(order.handle, order.throwsSync);
+    case "script": {
+      const { handle, throwsSync, returns } = order;
+      const value = returns && decode(returns);
+      scripts.set(handle, () => {
+        if (throwsSync !== undefined) throw new Error(throwsSync);
+        return value;
+      });
       return done(undefined);
+    }
     case "settle": {
       const key = `${order.handle} ${order.call}`;
-      const { throws, value } = order;
+      const { throws, error, value } = order;
       settlers.get(key)?.({
         ...(throws !== undefined && { throws }),
+        ...(error !== undefined && { error }),
         ...(value && { value: decode(value) }),
       });
       settlers.delete(key);
@@ -367,6 +386,9 @@ async function obey(order: Order): Promise<void> {
       await rest(order.timersWithinMs);
       reportReplaced();
       return say({ id, ok: true, state: stateNow(), marked: markEnd() });
+    case "elapse":
+      await elapse(order.ms);
+      return say({ id, ok: true, state: stateNow() });
     case "rest":
       await rest(order.timersWithinMs);
       reportReplaced();

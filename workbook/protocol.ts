@@ -140,7 +140,16 @@ export type Order =
     brief?: string;
   }
   | { id: number; op: "construct"; name: string; args: WireArg[] }
-  | { id: number; op: "method"; handle: string; name: string; args: WireArg[]; hold?: boolean }
+  /** `bind`: when the method is done, the answer is at once whether that address can be bound, not what it returned. */
+  | {
+    id: number;
+    op: "method";
+    handle: string;
+    name: string;
+    args: WireArg[];
+    hold?: boolean;
+    bind?: { hostname: string; port: number };
+  }
   | { id: number; op: "get"; handle: string; name: string }
   /** The value under a handle, as it is now. */
   | { id: number; op: "value"; handle: string }
@@ -164,9 +173,12 @@ export type Order =
     handle: string;
     call: number;
     throws?: string;
+    /** The name of that error's class in `Deno.errors`; a plain `Error` without it. */
+    error?: string;
     value?: WireArg;
   }
-  | { id: number; op: "script"; handle: string; throwsSync: string }
+  /** Every call of a callback throws, or returns, from now on, without a promise. */
+  | { id: number; op: "script"; handle: string; throwsSync?: string; returns?: WireArg }
   | { id: number; op: "close"; handle: string }
   | { id: number; op: "limits"; limits: Limits }
   | { id: number; op: "faults"; faults: Fault[] }
@@ -174,6 +186,8 @@ export type Order =
   /** Collects garbage, and answers how many bytes the exercise's objects still take. */
   | { id: number; op: "memory" }
   | { id: number; op: "rest"; timersWithinMs: number }
+  /** Puts the clock of the exercise's timers forward: those that are due then fire at once, one after the other. */
+  | { id: number; op: "elapse"; ms: number }
   /** Closes these, rests, and marks where that which was printed ends on standard error. */
   | { id: number; op: "tidy"; handles: string[]; timersWithinMs: number };
 

@@ -36,6 +36,7 @@ class Root implements AsyncDisposable {
     const root = new Root(await Deno.makeTempDir({ prefix: "workbook suite 채점 " }));
     await Deno.copyFile(`${HERE}deno.json`, `${root.path}/deno.json`);
     await copyFiles(`${HERE}workbook`, `${root.path}/workbook`);
+    await copyFiles(`${HERE}workbook/host`, `${root.path}/workbook/host`);
     await copyFiles(`${HERE}workbook/std`, `${root.path}/workbook/std`);
     await copyFiles(`${HERE}workbook/grading`, `${root.path}/workbook/grading`);
     await copyFiles(`${HERE}tests/support`, `${root.path}/tests/support`);

@@ -63,7 +63,7 @@ const MAX_TOLD_BYTES = 512 * 1024 * 1024;
 const MAX_EVENT_BYTES = 32 * 1024 * 1024;
 
 /** Lines of a stack trace that lie in the workbook, and say nothing to the learner. */
-const HOST_FRAME = /^ +at [^\n]*\/workbook\/host\w*\.ts:\d+:\d+\)?( \{)?\n/gm;
+const HOST_FRAME = /^ +at [^\n]*\/workbook\/host(\/\w+)?\.ts:\d+:\d+\)?( \{)?\n/gm;
 /** How V8 begins its last words. */
 const CRASH_REPORT =
   /\n*(<--- Last few GCs|#\n# Fatal|=+\nDeno has panicked|thread '.*' panicked|memory allocation of \d)/;
@@ -322,7 +322,7 @@ export class Child {
    * several times at once, it sleeps until the last `run` has ended.
    */
   async asleep<T>(run: () => T | Promise<T>): Promise<T> {
-    if (this.#sleepers++ === 0) this.#signal("SIGSTOP");
+    if (this.#sleepers++ === 0) this.signal("SIGSTOP");
     try {
       while (!this.end && !isStopped(this.pid)) {
         await new Promise((resolve) => setTimeout(resolve, 1));
@@ -330,11 +330,12 @@ export class Child {
       return await run();
     } finally {
       await this.#sent;
-      if (--this.#sleepers === 0) this.#signal("SIGCONT");
+      if (--this.#sleepers === 0) this.signal("SIGCONT");
     }
   }
 
-  #signal(signal: Deno.Signal): void {
+  /** Sends it a signal. */
+  signal(signal: Deno.Signal): void {
     // Windows has no such signals: there what arrives is found piece by piece.
     if (Deno.build.os === "windows") return;
     try {

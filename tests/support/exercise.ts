@@ -14,6 +14,8 @@ export interface Loaded {
   child: Child;
   /** The exports, or the failure that loading met. */
   exports: Promise<{ name: string; type: string }[]>;
+  /** How many sockets it held when its last test had ended, if nothing was left of that. */
+  sockets?: number;
 }
 
 /** The folder of the exercise, and its file. */

@@ -16,7 +16,7 @@ import type {
 } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
 import { countBytes } from "./bytes.ts";
-import { type Child, type OrderBody, OrderError } from "./child.ts";
+import { type Child, type ChildEnd, type OrderBody, OrderError } from "./child.ts";
 import { type ExerciseFile, isSlip, notExported, refusal, showValue, threw } from "./explain.ts";
 import { fail, TaskFailure } from "./failure.ts";
 import { filesOf } from "./kernel.ts";
@@ -46,6 +46,8 @@ export interface CallOptions {
   mistakeOf?: (error: WireError) => string | undefined;
   /** The object that comes back stays in the learner's process, also where it could be sent. */
   hold?: boolean;
+  /** Instead of what the method returns: whether this address can be bound as soon as it is done. */
+  bind?: Endpoint;
   /** The test judges itself what the call rejects with; else that ends the test at once. */
   mayReject?: boolean;
 }
@@ -53,7 +55,7 @@ export interface CallOptions {
 type CallOrder =
   | { op: "call"; name: string; hold?: boolean }
   | { op: "construct"; name: string }
-  | { op: "method"; handle: string; name: string; hold?: boolean }
+  | { op: "method"; handle: string; name: string; hold?: boolean; bind?: Endpoint }
   | { op: "get"; handle: string; name: string }
   | { op: "collect"; handle: string; most: number };
 
@@ -107,10 +109,10 @@ export class Callback {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Lets call number `call` return `value`, or reject with an error of that message. */
+  /** Lets call number `call` return `value`, or reject with an error of that message, and of that class of `Deno.errors`. */
   async settle(
     call: number,
-    { throws, value }: { throws?: string; value?: unknown } = {},
+    { throws, error, value }: { throws?: string; error?: string; value?: unknown } = {},
   ): Promise<void> {
     const handle = this.remote.handle;
     await this.order({
@@ -118,6 +120,7 @@ export class Callback {
       handle,
       call,
       ...(throws !== undefined && { throws }),
+      ...(error !== undefined && { error }),
       ...(value !== undefined && { value: encodeArg(value) }),
     });
   }
@@ -125,6 +128,11 @@ export class Callback {
   /** Lets every call throw at once, without a promise. */
   async throwAtOnce(message: string): Promise<void> {
     await this.order({ op: "script", handle: this.remote.handle, throwsSync: message });
+  }
+
+  /** Lets every call return `value` at once, without a promise. */
+  async returnAtOnce(value: unknown): Promise<void> {
+    await this.order({ op: "script", handle: this.remote.handle, returns: encodeArg(value) });
   }
 }
 
@@ -411,7 +419,14 @@ export class Learner {
     options: CallOptions = {},
   ): Promise<unknown> {
     const { handle } = object;
-    const order = { op: "method", handle, name, ...(options.hold && { hold: true }) } as const;
+    const { hold, bind } = options;
+    const order = {
+      op: "method",
+      handle,
+      name,
+      ...(hold && { hold }),
+      ...(bind && { bind }),
+    } as const;
     const returned = this.#returned(order, args, options, `${object.className}.${name}`);
     return this.#watched(returned.then(({ value }) => value));
   }
@@ -633,6 +648,23 @@ export class Learner {
     this.killed = true;
     this.#transcript.you("killed", `${this.#label}SIGKILL`);
     await this.#child.kill();
+  }
+
+  /** Sends the process a signal, as a terminal or a service manager does. */
+  signal(signal: Deno.Signal): void {
+    this.#transcript.peer("signal", signal);
+    this.#child.signal(signal);
+  }
+
+  /** Waits until the process ends by itself, which it may from now on. */
+  exit(): Promise<ChildEnd> {
+    this.killed = true;
+    return this.#child.ended;
+  }
+
+  /** Puts the clock of the exercise's timers forward, and tells what the process holds then. */
+  async elapse(ms: number): Promise<ChildState> {
+    return stateIn(await this.order({ op: "elapse", ms }));
   }
 
   /** Lets the learner's process sleep while `run` goes on: whatever arrives meanwhile, it finds all at once. */

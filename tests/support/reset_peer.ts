@@ -85,6 +85,12 @@ export class ResetPeer {
     return data;
   }
 
+  /** Ends its own direction of the stream. */
+  closeWrite(): void {
+    this.#transcript.peer("closeWrite");
+    this.#socket.end();
+  }
+
   /** Ends the connection by RST. */
   async reset(): Promise<void> {
     this.#transcript.peer("reset", "RST");

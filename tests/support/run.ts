@@ -8,7 +8,7 @@ import type { ChildState } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
 import { ChildEndedError, type OrderBody, OrderError } from "./child.ts";
 import { file, type Loaded } from "./exercise.ts";
-import { internetSocketsOf, isKnownToStop, socketsOf } from "./kernel.ts";
+import { isKnownToStop, socketsBeyond, socketsOf } from "./kernel.ts";
 import { startFairClock } from "./fair_clock.ts";
 import {
   callEnds,
@@ -167,11 +167,10 @@ export class Run {
     await Promise.race([this.#test.run(context), failed]);
     this.peers.release();
     this.leftNothing = true;
-    for (const { loaded, learner, socketsBefore } of this.#processes) {
-      if (learner?.killed) this.leftNothing = false;
-      if (learner?.killed === false) {
-        await this.#expectNothingLeft(learner, loaded.child.pid, socketsBefore);
-      }
+    for (const process of this.#processes) {
+      const { learner } = process;
+      if (learner?.killed === false) await this.#expectNothingLeft(learner, process);
+      else this.leftNothing = false;
     }
   }
 
@@ -182,7 +181,8 @@ export class Run {
     this.#processes.push(process);
     const exports = await loaded.exports;
     // By the kernel's count: the runtime has some of its own.
-    process.socketsBefore = socketsOf(loaded.child.pid);
+    process.socketsBefore = loaded.sockets ?? socketsOf(loaded.child.pid);
+    delete loaded.sockets;
     process.learner = new Learner(loaded.child, exports, {
       transcript: this.#transcript,
       task: this.#test.task,
@@ -199,7 +199,7 @@ export class Run {
     for (const { loaded, learner, socketsBefore } of this.#processes) {
       const state = learner && await this.#soon(learner.tidyOrder, loaded.child);
       if (!state || !isNothingLeft(learner, state)) return false;
-      if (internetSocketsOf(loaded.child.pid, socketsBefore) > 0) return false;
+      if (socketsBeyond(loaded.child.pid, socketsBefore).internet > 0) return false;
     }
     return true;
   }
@@ -230,11 +230,9 @@ export class Run {
   }
 
   /** Ends what the test holds, and fails if the learner's code keeps a socket or lost an error. */
-  async #expectNothingLeft(
-    learner: Learner,
-    pid: number,
-    socketsBefore: number,
-  ): Promise<void> {
+  async #expectNothingLeft(learner: Learner, process: Process): Promise<void> {
+    const { loaded, socketsBefore } = process;
+    const { pid } = loaded.child;
     let state = await learner.tidy();
     if (learner.unhandled.length > 0) {
       throw new TaskFailure({
@@ -244,26 +242,32 @@ export class Run {
       });
     }
     const leaked = () => state.open.filter((socket) => socket.origin === "made");
-    const counted = () => internetSocketsOf(pid, socketsBefore);
-    const isClean = () => isNothingLeft(learner, state) && counted() === 0;
-    if (this.#test.leak === false) return void (this.leftNothing &&= isClean());
-    let patient = true;
-    const lose = () => patient = false;
-    const stopClock = startFairClock(pid, [{ atMs: LEAK_PATIENCE_MS, ring: lose }]);
-    while ((leaked().length > 0 || counted() > 0) && patient) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-      state = await learner.rest();
+    let counted = socketsBeyond(pid, socketsBefore);
+    const isLeft = () => leaked().length > 0 || counted.internet > 0;
+    if (this.#test.leak !== false && isLeft()) {
+      let patient = true;
+      const lose = () => patient = false;
+      const stopClock = startFairClock(pid, [{ atMs: LEAK_PATIENCE_MS, ring: lose }]);
+      while (isLeft() && patient) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        state = await learner.rest();
+        counted = socketsBeyond(pid, socketsBefore);
+      }
+      stopClock();
+      if (isLeft()) throw this.#leak(leaked(), counted.internet);
     }
-    stopClock();
-    this.leftNothing &&= isClean();
-    if (leaked().length === 0 && counted() === 0) return;
-    throw new TaskFailure({
+    if (isNothingLeft(learner, state) && counted.internet === 0) loaded.sockets = counted.held;
+    else this.leftNothing = false;
+  }
+
+  #leak(open: ChildState["open"], counted: number): TaskFailure {
+    return new TaskFailure({
       kind: "leak",
       expected: {
         en: "every socket that is not returned is closed",
         ko: "반환하지 않은 소켓은 모두 닫힘",
       },
-      received: leakText(leaked(), counted()),
+      received: leakText(open, counted),
       ...(this.#test.leak && { mistake: this.#test.leak }),
     });
   }
@@ -280,8 +284,8 @@ export class Run {
     if (!child.end) await this.#soon({ op: "rest", timersWithinMs: 50 });
     const ended =
       this.#processes.find(({ loaded, learner }) => loaded.child.end && learner?.killed !== true)
-        ?.loaded.child ?? child;
-    if (ended.end) {
+        ?.loaded.child ?? (this.#learner?.killed ? undefined : child);
+    if (ended?.end) {
       const failure = endedEarly(ended.end, ended, expected);
       if (this.loading) failure.facts.kind = "load";
       return failure;

@@ -1,4 +1,4 @@
-// Fails task 2: shared-between-connections — reads for all connections into one buffer, and copies a moment too late.
+// Fails task 1, 2: shared-between-connections — reads for all connections into one buffer, and copies a moment too late.
 
 const CHUNK_BYTES = 64 * 1024;
 

@@ -1,4 +1,4 @@
-// Fails task 2: shared-between-connections — collects the parts of every connection in one list.
+// Fails task 1, 2: shared-between-connections — collects the parts of every connection in one list.
 
 const CHUNK_BYTES = 64 * 1024;
 

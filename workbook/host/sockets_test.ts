@@ -4,10 +4,10 @@
  */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Child } from "../tests/support/child.ts";
-import { decodeValue, encodeArg, Pattern, Remote, View } from "../tests/support/wire.ts";
-import { patternBytes } from "./pattern.ts";
-import type { Answer, WireEvent } from "./protocol.ts";
+import { Child } from "../../tests/support/child.ts";
+import { decodeValue, encodeArg, Pattern, Remote, View } from "../../tests/support/wire.ts";
+import { patternBytes } from "../pattern.ts";
+import type { Answer, WireEvent } from "../protocol.ts";
 
 const EXERCISE = `
 export const reads = async (conn: Deno.Conn) => {

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { bufferOf, lengthOf } from "./host_bytes.ts";
-import { untilSealed } from "./host_seal.ts";
-import { OUTPUT_LOST, RECORD_MARK, type Reply, type WireEvent } from "./protocol.ts";
+import { bufferOf, lengthOf } from "./bytes.ts";
+import { untilSealed } from "./seal.ts";
+import { OUTPUT_LOST, RECORD_MARK, type Reply, type WireEvent } from "../protocol.ts";
 
 const writeOutput = Deno.stdout.writeSync.bind(Deno.stdout);
 const writeErrors = Deno.stderr.writeSync.bind(Deno.stderr);
