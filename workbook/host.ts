@@ -385,7 +385,7 @@ async function obey(order: Order): Promise<void> {
       reportReplaced();
       return say({ id, ok: true, state: stateNow() });
     case "rest":
-      await rest(order.timersWithinMs);
+      await rest(order.timersWithinMs, order);
       reportReplaced();
       return say({ id, ok: true, state: stateNow() });
   }

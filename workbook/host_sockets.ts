@@ -153,7 +153,7 @@ function stateNow(): ChildState {
 }
 
 /** Waits until the timers that are due within `ms` have fired, and for a few turns of the event loop. */
-async function rest(ms: number): Promise<void> {
+async function rest(ms: number, { looking = false }: { looking?: boolean } = {}): Promise<void> {
   await turns();
   const last = [...timers.values()].reduce(
     (last, delay) => delay <= ms && delay > last ? delay : last,
@@ -163,7 +163,7 @@ async function rest(ms: number): Promise<void> {
     await new promiseClass((resolve) => originalTimers.setTimeout(resolve, last + 1));
     await turns();
   }
-  events.clear();
+  if (!looking) events.clear();
 }
 
 /** Lets what is ready happen. A timer of 0 ms would take two milliseconds for the same. */

@@ -173,7 +173,8 @@ export type Order =
   | { id: number; op: "state" }
   /** Collects garbage, and answers how many bytes the exercise's objects still take. */
   | { id: number; op: "memory" }
-  | { id: number; op: "rest"; timersWithinMs: number }
+  /** `looking`: one of many in a row, after which events are counted on. */
+  | { id: number; op: "rest"; timersWithinMs: number; looking?: boolean }
   | { id: number; op: "tidy"; handles: string[]; timersWithinMs: number };
 
 /** A call of a socket API that has begun and not ended. */
