@@ -23,8 +23,8 @@ import { Pattern, Remote } from "./support/wire.ts";
 const MIB = 1024 * 1024;
 /** More than the kernel takes for a peer that does not read (4 MiB on Linux, at both ends together). */
 const MORE_THAN_FITS = 4.25 * MIB;
-/** More than a buffer would have that somebody makes in advance. */
-const LONG_BYTES = 1.05 * MIB;
+/** More than most buffers have. Not so much that who reads byte by byte would not come to an end. */
+const LONG_BYTES = 80_000;
 /** A grace that is over before anything is done: all of it is waited for. */
 const SHORT_MS = 20;
 /** Nobody waits for this. */
