@@ -12,7 +12,10 @@ export type Header = { type: string } & Record<string, unknown>;
 /** One frame. */
 export interface Frame {
   header: Header;
+  /** Of a long frame only so much as its parser keeps. */
   body: Uint8Array<ArrayBuffer>;
+  /** How many bytes the whole body has. */
+  bodyBytes: number;
 }
 
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
@@ -50,9 +53,16 @@ export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
 /** Bytes in, frames out. Throws at the first that is none. */
 export class FrameParser {
   readonly #prefix = new Uint8Array(4);
+  readonly #mostKept: number;
   #payload: Uint8Array<ArrayBuffer> | undefined;
-  /** Bytes of the prefix or of the payload that have come. */
+  /** Bytes of the prefix or of the payload that are to come, and those that have come. */
+  #length = 4;
   #came = 0;
+
+  /** Of longer frames only the first `mostKept` bytes are kept. */
+  constructor(mostKept = MAX_FRAME_BYTES) {
+    this.#mostKept = mostKept;
+  }
 
   /** Takes what a read gave, and gives the frames that are whole now. */
   push(bytes: Uint8Array): Frame[] {
@@ -60,27 +70,31 @@ export class FrameParser {
     let at = 0;
     while (at < bytes.length) {
       const target = this.#payload ?? this.#prefix;
-      const part = bytes.subarray(at, at + target.length - this.#came);
-      target.set(part, this.#came);
-      this.#came += part.length;
-      at += part.length;
-      if (this.#came < target.length) break;
+      const count = Math.min(bytes.length - at, this.#length - this.#came);
+      const room = target.length - this.#came;
+      if (room > 0) target.set(bytes.subarray(at, at + Math.min(count, room)), this.#came);
+      this.#came += count;
+      at += count;
+      if (this.#came < this.#length) break;
       this.#came = 0;
       if (this.#payload) {
-        frames.push(decode(this.#payload));
+        frames.push(decode(this.#payload, this.#length));
         this.#payload = undefined;
+        this.#length = 4;
       } else {
         const length = new DataView(this.#prefix.buffer).getUint32(0);
         if (length > MAX_FRAME_BYTES) throw new RangeError(`a frame of ${length} bytes`);
         if (length === 0) throw new RangeError("a frame without a header");
-        this.#payload = new Uint8Array(length);
+        this.#length = length;
+        this.#payload = new Uint8Array(Math.min(length, this.#mostKept));
       }
     }
     return frames;
   }
 }
 
-function decode(payload: Uint8Array<ArrayBuffer>): Frame {
+/** The frame of `length` bytes of which `payload` was kept. */
+function decode(payload: Uint8Array<ArrayBuffer>, length: number): Frame {
   const end = payload.indexOf(LF);
   if (end < 0) throw new TypeError("a frame without a line feed");
   const line = new TextDecoder().decode(payload.subarray(0, end));
@@ -93,7 +107,7 @@ function decode(payload: Uint8Array<ArrayBuffer>): Frame {
   if (typeof (header as Header | null)?.type !== "string") {
     throw new TypeError(`a header without type: ${line.slice(0, 40)}`);
   }
-  return { header: header as Header, body: payload.subarray(end + 1) };
+  return { header: header as Header, body: payload.subarray(end + 1), bodyBytes: length - end - 1 };
 }
 
 /** Content as the format shares it. */

@@ -17,6 +17,10 @@ const MAX_KEPT_BYTES = 256 * 1024 * 1024;
 /** A frame without a body takes so much, too. */
 const LEAST_FRAME_BYTES = 500;
 
+/** How many bytes a link asks for at first, and how many at most. */
+const LEAST_READ_BYTES = 16_384;
+const MOST_READ_BYTES = 262_144;
+
 /** What a node does with a frame of one type. */
 export type Answer = (link: NodeLink, frame: Frame) => unknown;
 
@@ -26,6 +30,8 @@ export interface NodeOptions {
   greets?: boolean;
   /** Reads what comes. True by default; a link can begin to later. */
   reads?: boolean;
+  /** So much is kept of each frame, for tests that care for the length of longer ones only. */
+  keptBytes?: number;
   /** What it says of itself, over what is true. */
   hello?: Record<string, unknown>;
   /** The list that it sends after the hello. */
@@ -33,6 +39,8 @@ export interface NodeOptions {
   /** What is done with frames that come, by type. Pings are answered, content is missing by default. */
   answers?: Record<string, Answer>;
   hostname?: string;
+  /** Where it listens; the OS chooses unless it is given. */
+  port?: number;
 }
 
 const missing: Answer = (link, { header: { hash, index } }) =>
@@ -50,7 +58,8 @@ export class ScriptedNode {
 
   constructor(context: TestContext, readonly id: string, readonly options: NodeOptions = {}) {
     this.#context = context;
-    this.#listener = Deno.listen({ hostname: options.hostname ?? "127.0.0.1", port: 0 });
+    const { hostname = "127.0.0.1", port = 0 } = options;
+    this.#listener = Deno.listen({ hostname, port });
     context.peers.note("listen", `${id}: ${showAddr(this.#listener.addr)}`);
     context.peers.track({ close: () => this.close() });
     this.answers = {
@@ -112,13 +121,21 @@ export class ScriptedNode {
 
   /** The next connection that came. */
   async accept(expected: Text, mistake?: string): Promise<NodeLink> {
-    return await this.#context.step(expected, async () => {
-      while (this.#accepted.length === 0) {
-        await this.#news.promise;
-        this.#news = Promise.withResolvers();
-      }
-      return this.#accepted.shift()!;
-    }, mistake);
+    return await this.#context.step(
+      expected,
+      async () => {
+        while (this.#accepted.length === 0) {
+          await this.#news.promise;
+          this.#news = Promise.withResolvers();
+        }
+        return this.#accepted.shift()!;
+      },
+      mistake,
+      () => ({
+        en: `${this.id} has not been dialled`,
+        ko: `${this.id}에게 걸려 온 연결이 없습니다`,
+      }),
+    );
   }
 
   /** Dials a peer of the learner's. */
@@ -179,13 +196,15 @@ export class NodeLink {
   async startReading(): Promise<void> {
     if (this.#isReading) return;
     this.#isReading = true;
-    const parser = new FrameParser();
-    const buffer = new Uint8Array(262_144);
+    const parser = new FrameParser(this.node.options.keptBytes);
+    let buffer = new Uint8Array(LEAST_READ_BYTES);
     try {
       for (let count; (count = await this.#conn.read(buffer)) !== null;) {
         for (const frame of this.broken ? [] : parser.push(buffer.subarray(0, count))) {
           this.#take(frame);
         }
+        // Most links carry a few short frames, and few carry megabytes.
+        if (count === buffer.length && count < MOST_READ_BYTES) buffer = new Uint8Array(4 * count);
       }
       this.#context.peers.note("end", this.node.id);
     } catch (error) {
@@ -207,7 +226,8 @@ export class NodeLink {
   }
 
   #take(frame: Frame): void {
-    this.#context.peers.note("receive", `${this.node.id} ← ${describe(frame.header, frame.body)}`);
+    const { header, bodyBytes } = frame;
+    this.#context.peers.note("receive", `${this.node.id} ← ${describe(header, bodyBytes)}`);
     this.#keptBytes += frame.body.length + LEAST_FRAME_BYTES;
     if (this.#keptBytes > MAX_KEPT_BYTES) throw new RangeError("frames without end");
     this.frames.push(frame);
@@ -217,22 +237,24 @@ export class NodeLink {
 
   /** Sends a frame after those before it. Whether it arrives is another matter. */
   send(header: Header, body?: Uint8Array<ArrayBuffer>): Promise<void> {
-    this.#context.peers.note("send", `${this.node.id} → ${describe(header, body)}`);
+    this.#context.peers.note("send", `${this.node.id} → ${describe(header, body?.length)}`);
     return this.#write(encodeFrame(header, body));
   }
 
-  /** Sends bytes, whatever they are. */
-  sendRaw(bytes: Uint8Array, what: string): Promise<void> {
+  /** Sends bytes, whatever they are; several pieces one after the other. */
+  sendRaw(bytes: Uint8Array | Uint8Array[], what: string): Promise<void> {
     this.#context.peers.note("send", `${this.node.id} → ${what}`);
     return this.#write(bytes);
   }
 
-  #write(bytes: Uint8Array): Promise<void> {
+  #write(pieces: Uint8Array | Uint8Array[]): Promise<void> {
     const written = this.#sent.then(async () => {
-      for (let done = 0; done < bytes.length;) {
-        const count = await this.#conn.write(bytes.subarray(done));
-        done += count;
-        this.sentBytes += count;
+      for (const bytes of [pieces].flat()) {
+        for (let done = 0; done < bytes.length;) {
+          const count = await this.#conn.write(bytes.subarray(done));
+          done += count;
+          this.sentBytes += count;
+        }
       }
     });
     // The learner's end may have closed it: what the test waits for tells.
@@ -285,14 +307,22 @@ export class NodeLink {
       en: `${this.node.id} receives a frame of type ${names}`,
       ko: `${this.node.id}에게 ${names} 프레임이 도착함`,
     };
-    return await this.#context.step(wanted, async () => {
-      for (;;) {
-        const frame = this.frames.filter(({ header }) => types.includes(header.type))[taken];
-        if (frame) return frame;
-        if (this.isOver) fail({ expected: wanted, received: this.#howItEnded(), mistake });
-        await this.#news.promise;
-      }
-    }, mistake);
+    return await this.#context.step(
+      wanted,
+      async () => {
+        for (;;) {
+          const frame = this.frames.filter(({ header }) => types.includes(header.type))[taken];
+          if (frame) return frame;
+          if (this.isOver) fail({ expected: wanted, received: this.#howItEnded(), mistake });
+          await this.#news.promise;
+        }
+      },
+      mistake,
+      () => ({
+        en: `${this.node.id} has not received it`,
+        ko: `${this.node.id}에게 아직 오지 않았습니다`,
+      }),
+    );
   }
 
   #howItEnded(): Text {
@@ -307,7 +337,12 @@ export class NodeLink {
 
   /** Waits until the learner's end has ended the stream. */
   async expectEnd(expected: Text, mistake?: string): Promise<void> {
-    await this.#context.step(expected, () => this.over, mistake);
+    await this.#context.step(
+      expected,
+      () => this.over,
+      mistake,
+      () => ({ en: "it is still open", ko: "아직 열려 있습니다" }),
+    );
   }
 
   /** The address of its own end. */
@@ -328,10 +363,10 @@ export class NodeLink {
   }
 }
 
-function describe(header: Header, body: Uint8Array | undefined): string {
+function describe(header: Header, bodyBytes = 0): string {
   const line = JSON.stringify(header);
   const shown = line.length > 90 ? `${line.slice(0, 89)}…` : line;
-  return body?.length ? `${shown} + ${body.length} bytes` : shown;
+  return bodyBytes > 0 ? `${shown} + ${bodyBytes} bytes` : shown;
 }
 
 function closeQuietly(thing: { close(): void }): void {

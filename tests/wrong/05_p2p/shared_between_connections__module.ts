@@ -1,4 +1,4 @@
-// Fails task 1, 3, 4, 5: shared-between-connections — keeps the links in a variable of the module, for all peers of the program.
+// Fails task 1, 3, 4, 5, 6: shared-between-connections — keeps the links in a variable of the module, for all peers of the program.
 
 const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 const MAX_WAITING_BYTES = 32 * 1024 * 1024;
