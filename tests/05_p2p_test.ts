@@ -772,6 +772,17 @@ task(1, {
 });
 
 task(1, {
+  en: "a connection on which nobody says anything holds up no other",
+  ko: "아무 말도 없는 연결이 다른 연결을 막지 않습니다",
+}, async (context) => {
+  const peer = await createPeer(context, { id: "alice" });
+  const mute = new ScriptedNode(context, "mute", { greets: false });
+  for (let i = 0; i < 2; i++) await mute.dial(peer.addr);
+  await linkedNode(context, peer, "bob", {}, "bad-hello-kills");
+  await peer.close();
+}, { catches: ["bad-hello-kills"] });
+
+task(1, {
   en: "whoever says nothing in silenceMs is closed, and holds up nobody",
   ko: "silenceMs 동안 말이 없는 연결은 닫히고, 다른 피어를 막지 않습니다",
 }, async (context) => {
@@ -1970,6 +1981,11 @@ task(5, {
     });
     expectBytes(message.body, body.bytes, "bytes-not-copied");
   }
+  // The answer to its ping has to wait; what it says does not.
+  slowLink.send({ type: "ping" });
+  slowLink.send({ type: "message" }, bytes("I can still speak"));
+  const said = { from: "ann", body: bytes("I can still speak") };
+  await peer.message(said, "read-waits-for-write");
   slowLink.startReading();
   expectEqual((await slowLink.next("message")).bodyBytes, 8.5 * MIB);
   for (const body of bodies) {
@@ -1987,7 +2003,10 @@ task(5, {
   }
   await peer.expectIds(["ann", "bob"], "queue-only-grows");
   await peer.close();
-}, { catches: ["slow-peer-blocks", "bytes-not-copied", "queue-only-grows"], deadlineMs: 4_000 });
+}, {
+  catches: ["slow-peer-blocks", "bytes-not-copied", "read-waits-for-write", "queue-only-grows"],
+  deadlineMs: 4_000,
+});
 
 task(5, {
   en: "a peer for which more than 32 MiB wait is ended, and send() to it rejects",

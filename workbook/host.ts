@@ -390,7 +390,7 @@ async function obey(order: Order): Promise<void> {
       await elapse(order.ms);
       return say({ id, ok: true, state: stateNow() });
     case "rest":
-      await rest(order.timersWithinMs);
+      await rest(order.timersWithinMs, order);
       reportReplaced();
       return say({ id, ok: true, state: stateNow() });
   }

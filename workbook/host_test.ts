@@ -516,3 +516,76 @@ Deno.test("what the host is told to hold is one object, for every call that is g
   assertEquals(await learner.call("first", held), 5);
   assertEquals(await learner.ask({ op: "value", handle }), new Uint8Array([5, 5]));
 });
+
+Deno.test("the clock of timers that is put forward fires those that are due by then, in their order, an interval once", async () => {
+  await using learner = await Learner.with(`
+    export const fired = [];
+    export function start() {
+      setTimeout(() => {
+        fired.push("3 s");
+        setTimeout(() => fired.push("3 s and 4 s"), 4_000);
+        setTimeout(() => fired.push("3 s and 8 s"), 8_000);
+      }, 3_000);
+      setTimeout(() => fired.push("10 s"), 10_000);
+      const dropped = setTimeout(() => fired.push("never"), 2_000);
+      setTimeout(() => clearTimeout(dropped), 1_000);
+      setInterval(() => fired.push("interval"), 5_000);
+      setTimeout(() => { throw new Error("nobody's") }, 6_000);
+    }
+    export const list = () => fired;
+  `);
+  await learner.load();
+  await learner.call("start");
+  await learner.ask({ op: "elapse", ms: 9_999 });
+  assertEquals(await learner.call("list"), ["3 s", "interval", "3 s and 4 s"]);
+  assertEquals((await learner.event("unhandled")).error?.message, "nobody's");
+  await learner.ask({ op: "elapse", ms: 1 });
+  const later = await learner.call("list") as string[];
+  assertEquals(later.slice(3), ["10 s"]);
+});
+
+Deno.test("a callback returns, throws or rejects as it is told", async () => {
+  await using learner = await Learner.with(`
+    export const now = (callback) => [callback("given")].map((value) => value instanceof Promise ? "a promise" : value);
+    export async function later(callback) {
+      try { await callback(); } catch (error) { return error instanceof Deno.errors.ConnectionReset; }
+    }
+  `);
+  await learner.load();
+  const callback = await learner.ask({ op: "callback" }) as Remote;
+  const { handle } = callback;
+  const later = learner.call("later", callback);
+  await learner.event("callback");
+  await learner.ask({ op: "settle", handle, call: 1, throws: "gone", error: "ConnectionReset" });
+  assertEquals(await later, true);
+  assertEquals(await learner.call("now", callback), ["a promise"]);
+  await learner.ask({ op: "script", handle, returns: encodeArg("at once") });
+  assertEquals(await learner.call("now", callback), ["at once"]);
+  await learner.ask({ op: "script", handle, throwsSync: "no" });
+  await assertRejects(() => learner.call("now", callback), OrderError);
+});
+
+Deno.test("a method that is done is followed at once by a look at an address", async () => {
+  await using learner = await Learner.with(`
+    const hostname = "127.0.0.1";
+    export function open() {
+      const listener = Deno.listen({ hostname, port: 0 });
+      const ended = listener.accept().catch(() => {});
+      return {
+        port: listener.addr.port,
+        close: () => listener.close(),
+        stop: async () => { listener.close(); await ended; },
+      };
+    }
+  `);
+  await learner.load();
+  for (const [name, isFree] of [["close", false], ["stop", true]] as const) {
+    const answer = await learner.child.order({ op: "call", name: "open", args: [], hold: true });
+    const { handle } = decodeValue(
+      "value" in answer ? answer.value : { is: "undefined" },
+    ) as Remote;
+    const port = await learner.ask({ op: "get", handle, name: "port" }) as number;
+    const bind = { hostname: "127.0.0.1", port };
+    assertEquals(await learner.ask({ op: "method", handle, name, args: [], bind }), isFree);
+  }
+});

@@ -32,35 +32,23 @@ export function socketsOf(pid: number): number {
 
 /** Whether process `pid` stands still after SIGSTOP. */
 export function isStopped(pid: number): boolean {
-  return ["t", "T", ""].includes(statOf(pid).state);
+  return ["t", "T", ""].includes(stateOf(pid));
 }
 
 /** Whether Linux says that process `pid` stands still after SIGSTOP; elsewhere nobody does. */
 export function isKnownToStop(pid: number): boolean {
-  return ["t", "T"].includes(statOf(pid).state);
+  return ["t", "T"].includes(stateOf(pid));
 }
 
-/** Whether process `pid` waits for something to happen. */
-export function isAsleep(pid: number): boolean {
-  return ["S", ""].includes(statOf(pid).state);
-}
-
-/** Whether process `pid` has begun to end: its sockets may be closed before it is gone. */
-export function isEnding(pid: number): boolean {
-  const PF_EXITING = 4;
-  return (statOf(pid).flags & PF_EXITING) !== 0;
-}
-
-/** What Linux tells of a process (proc(5), stat). Elsewhere, and of one that is gone, the state is empty. */
-function statOf(pid: number): { state: string; flags: number } {
-  if (Deno.build.os !== "linux") return { state: "", flags: 0 };
+/** What Linux tells of a process's state (proc(5), stat). Elsewhere, and of one that is gone, it is empty. */
+function stateOf(pid: number): string {
+  if (Deno.build.os !== "linux") return "";
   try {
     // The name of the program stands before it in parentheses, and may hold anything.
     const stat = Deno.readTextFileSync(`/proc/${pid}/stat`);
-    const [state = "", ...numbers] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { state, flags: Number(numbers[5]) };
+    return stat.slice(stat.lastIndexOf(")") + 2)[0] ?? "";
   } catch {
-    return { state: "", flags: 4 };
+    return "";
   }
 }
 

@@ -19,7 +19,6 @@ import { dir, file } from "./exercise.ts";
 import { threw } from "./explain.ts";
 import { fail } from "./failure.ts";
 import { startFairClock } from "./fair_clock.ts";
-import { isAsleep, isEnding } from "./kernel.ts";
 import { report } from "./report.ts";
 import { strangers } from "./strangers.ts";
 import type { Transcript } from "./transcript.ts";
@@ -128,19 +127,6 @@ export class Program {
   #tell(): void {
     this.#news.resolve();
     this.#news = Promise.withResolvers();
-  }
-
-  /** Whether it has ended, or is about to. */
-  get isEnding(): boolean {
-    return this.end !== undefined || isEnding(this.#process.pid);
-  }
-
-  /** Waits until it has done all that it can do now: it sleeps, or ends. */
-  async comesToRest(): Promise<void> {
-    for (let asleep = 0; asleep < 5 && !this.isEnding;) {
-      await new Promise((resolve) => setTimeout(resolve, 2));
-      asleep = isAsleep(this.#process.pid) ? asleep + 1 : 0;
-    }
   }
 
   /** All that it printed so far, as far as it is kept. */

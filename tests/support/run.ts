@@ -11,6 +11,7 @@ import { file, type Loaded } from "./exercise.ts";
 import { isKnownToStop, socketsBeyond, socketsOf } from "./kernel.ts";
 import { startFairClock } from "./fair_clock.ts";
 import {
+  busyReading,
   callEnds,
   endedEarly,
   outOfBounds,
@@ -146,7 +147,9 @@ export class Run {
     story.catch(() => {});
     this.hung = true;
     this.leftNothing = false;
-    throw this.#hang(timeMs, answered ? await this.#soon({ op: "state" }) : undefined);
+    const state = answered ? await this.#soon({ op: "state" }) : undefined;
+    const later = state && await this.#soon({ op: "state" });
+    throw this.#hang(timeMs, later ?? state, busyReading(state, later));
   }
 
   async #story(): Promise<void> {
@@ -350,13 +353,15 @@ export class Run {
     return error;
   }
 
-  #hang(timeMs: number, state: ChildState | undefined): TaskFailure {
+  #hang(timeMs: number, state: ChildState | undefined, busy: Text[]): TaskFailure {
     const forbidden = this.#learner?.forbidden;
     if (forbidden) return outOfBounds(forbidden);
     const step = this.#steps.at(-1);
     const seconds = timeMs / 1000;
     const received = step?.received?.();
-    const waits = waitingFor(state, { stopped: isKnownToStop(this.#loaded.child.pid) });
+    const waits = busy.length > 0
+      ? busy
+      : waitingFor(state, { stopped: isKnownToStop(this.#loaded.child.pid) });
     const failure = new TaskFailure({
       kind: this.loading ? "load" : "hang",
       expected: this.#expectation(),
