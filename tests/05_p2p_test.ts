@@ -670,7 +670,7 @@ function lies(port: number): [bytes: Uint8Array, what: string][] {
     { ...hello, port: undefined },
     { ...hello, port: 0 },
     { ...hello, port: 65_536 },
-    { ...hello, port: port - 0.5 },
+    { ...hello, port: 40_000.5 },
     { ...hello, port: `${port}` },
   ];
   const texts = ["GET / HTTP/1.1\n", JSON.stringify(hello), "null\n", "[]\n"];

@@ -83,7 +83,7 @@ export async function goldenProblems(
   return problems;
 }
 
-const STEP = /^ {4}(?:[ \d]{3}|PORT\d+) {2}(you|peer|나|상대) /;
+const STEP = /^ {4}(?:[ \d]{3,}|PORT\d+) {2}(you|peer|나|상대) /;
 /** Which further tests see a mistake may depend on the moment; the first one, and what it says, does not. */
 const FURTHER = /^ {4}(also fails|함께 실패): /;
 

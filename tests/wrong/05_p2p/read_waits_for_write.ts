@@ -1,4 +1,4 @@
-// Fails task 2: read-waits-for-write — reads on only when all that it has to write is written.
+// Fails task 2, 5: read-waits-for-write — reads on only when all that it has to write is written.
 
 type Address = { hostname: string; port: number };
 type Message = { from: string; body: Uint8Array };
