@@ -625,6 +625,9 @@ task(2, {
 
 // --- task 3 ---
 
+/** A longer line is told by its length. */
+const LONGEST_SHOWN = 80;
+
 /** A server of the learner's, its handler's calls in the hands of the test. */
 class Serving {
   readonly #context: TestContext;
@@ -678,10 +681,16 @@ class Serving {
 
   /** Waits for the handler to be called with `line`, and gives the number of the call. */
   async asked(line: string, mistake?: string): Promise<number> {
-    const expected: Text = {
-      en: `handle() is called with ${JSON.stringify(line)}`,
-      ko: `handle()이 ${JSON.stringify(line)} 인자로 호출됨`,
-    };
+    const isLong = line.length > LONGEST_SHOWN;
+    const expected: Text = isLong
+      ? {
+        en: `handle() is called with a line of ${line.length} characters`,
+        ko: `handle()이 ${line.length}글자인 줄을 인자로 호출됨`,
+      }
+      : {
+        en: `handle() is called with ${JSON.stringify(line)}`,
+        ko: `handle()이 ${JSON.stringify(line)} 인자로 호출됨`,
+      };
     const { call, args } = await this.#context.step(expected, () => this.handle.next(), mistake);
     if (args[0] !== line) {
       fail({
@@ -691,8 +700,8 @@ class Serving {
           ko: `호출 인자: ${showValue(args[0])}`,
         },
         // Whose line it is, and what becomes of its ends, are asked by name.
-        mistake: ["line-changed", "shared-between-connections"].find((id) => id === mistake) ??
-          "line-per-read",
+        mistake: ["line-changed", "shared-between-connections", "fixed-buffer"]
+          .find((id) => id === mistake) ?? "line-per-read",
       });
     }
     return call;
@@ -997,13 +1006,17 @@ task(3, {
   }
   await learner.limit({});
 
+  // One that is longer than most buffers.
+  const long = "a line that goes on, ".repeat(1_000);
+  await client.answer(await client.ask(long, "fixed-buffer"), "long enough");
+
   // Several lines in one read. If they are handled side by side, the last is ready first.
   const third = await serving.connect("C");
   const many = ["one", "two", "three"];
   await third.peer.send(bytes(many.map((line) => `${line}\n`).join("")));
   const calls = [await serving.asked(many[0]!, "line-per-read")];
   await learner.rest();
-  const begun = countOf(learner, "callback") - 6;
+  const begun = countOf(learner, "callback") - 7;
   for (let i = 1; i < begun; i++) calls.push(await serving.asked(many[i]!, "line-per-read"));
   for (const call of calls.toReversed()) {
     await serving.handle.settle(call, { value: `re: ${many[calls.indexOf(call)]}` });
@@ -1024,7 +1037,13 @@ task(3, {
   );
   await serving.expectStopped(await serving.stop(LONG_MS), "idle-waits-for-grace");
 }, {
-  catches: ["one-request-per-connection", "line-per-read", "replies-out-of-order", "short-write"],
+  catches: [
+    "one-request-per-connection",
+    "line-per-read",
+    "fixed-buffer",
+    "replies-out-of-order",
+    "short-write",
+  ],
   unhandled: "gone-client-ends-server",
 });
 
