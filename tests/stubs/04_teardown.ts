@@ -71,7 +71,8 @@ export function startServer(handle: (line: string) => string | Promise<string>):
  * Carries bytes between two connections, both ways at the same time.
  *
  * The end of one direction is handed on as a half-close while the other goes on; at the end both are
- * closed. A reset of one ends both, and rejects. Resolves to the bytes carried each way.
+ * closed. A reset of one ends both; the promise then rejects, or resolves. Otherwise it resolves to the
+ * bytes carried each way.
  */
 export function relay(
   a: Deno.Conn,
