@@ -8,14 +8,14 @@
  * @module
  */
 
-import type { Order, Reply, WireOutcome, WireValue } from "./protocol.ts";
-import { OUTPUT_LOST, RECORD_MARK, STRANGERS } from "./protocol.ts";
-import { bufferOf, bytesOf, isBytes, lengthOf } from "./host_bytes.ts";
-import { append, privateBytes } from "./host_lists.ts";
-import { closeBackDoors, pinBuiltIns } from "./host_pins.ts";
-import { seal } from "./host_seal.ts";
-import { socketTools } from "./host_sockets.ts";
-import { cut, valueTools } from "./host_values.ts";
+import { type Order, STRANGERS, type WireOutcome, type WireValue } from "./protocol.ts";
+import { bufferOf, bytesOf, isBytes, lengthOf } from "./host/bytes.ts";
+import { append, privateBytes } from "./host/lists.ts";
+import { closeBackDoors, pinBuiltIns } from "./host/pins.ts";
+import { seal } from "./host/seal.ts";
+import { socketTools } from "./host/sockets.ts";
+import { cut, valueTools } from "./host/values.ts";
+import { voiceTools } from "./host/voice.ts";
 
 const {
   decode,
@@ -45,15 +45,12 @@ const {
   startObserving,
   stateNow,
 } = socketTools();
+const { markEnd, say, setWord, tell } = voiceTools();
 
 const input = Deno.stdin;
 const readInput = input.read.bind(input);
-const writeOutput = Deno.stdout.writeSync.bind(Deno.stdout);
-const writeErrors = Deno.stderr.writeSync.bind(Deno.stderr);
 const stringify = JSON.stringify;
 const parse = JSON.parse;
-const encoder = new TextEncoder();
-const toBytes = encoder.encode.bind(encoder);
 const decoder = new TextDecoder();
 const toText = decoder.decode.bind(decoder);
 const exit = Deno.exit;
@@ -70,9 +67,6 @@ const promiseClass = Promise;
 const MAX_EXPORTS = 500;
 const MAX_EXPORT_CHARS = 80;
 
-/** The first line of standard input: the word that marks this child's own lines. */
-let word = "";
-
 /** Orders a callback of the suite's has to wait for, by function handle and number of the call. */
 const settlers = new Map<
   string,
@@ -83,31 +77,6 @@ const scripts = new Map<string, () => unknown>();
 const errorClasses = Deno.errors as unknown as Record<string, ErrorConstructor>;
 let exercise: Record<string, unknown> = {};
 let replacedReported = 0;
-
-function say(reply: Reply): void {
-  try {
-    writeAll(writeOutput, toBytes(`\n${RECORD_MARK}${word} ${stringify(reply)}\n`));
-  } catch {
-    exit(OUTPUT_LOST);
-  }
-}
-
-function writeAll(write: (bytes: Uint8Array) => number, bytes: Uint8Array): void {
-  // The bytes are not asked for anything: the exercise might answer, and read the word.
-  for (let done = 0; done < lengthOf(bytes);) {
-    done += write(done === 0 ? bytes : new bytesClass(bufferOf(bytes), done));
-  }
-}
-
-/** Marks where what the exercise has printed so far ends. False if its output is closed. */
-function markPrinted(): boolean {
-  try {
-    writeAll(writeErrors, toBytes(`${RECORD_MARK}${word}\n`));
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function reportReplaced(): void {
   const names = replacedBuiltIns();
@@ -170,7 +139,7 @@ async function callEach(
   { id, name, calls, spoil, watch, fields, brief }: Order & { op: "callEach" },
 ): Promise<void> {
   const run = exercise[name] as (...args: unknown[]) => unknown;
-  const tell = (result: unknown) => fields ? encodeFields(result, fields) : encode(result);
+  const encoded = (result: unknown) => fields ? encodeFields(result, fields) : encode(result);
   let last: { result: unknown; told: string } | undefined;
   /** Outcomes as text, with the call that had them first. */
   const seen = new Map<string, number>();
@@ -187,11 +156,11 @@ async function callEach(
         changed = changed || !sameBytes(bytes, before);
         fillBytes(new bytesClass(bufferOf(bytes)));
       }
-      return tell(result);
+      return encoded(result);
     }, brief);
     // What the caller still has: its arguments after an error, too, and what it was given the last time.
     if (!outcome.ok) changed = before !== "" && stringify(encode(args)) !== before;
-    const overwrote = last !== undefined && textOf(tell, last.result) !== last.told;
+    const overwrote = last !== undefined && textOf(encoded, last.result) !== last.told;
     last = watch && outcome.ok ? { result: returned, told: stringify(outcome.value) } : undefined;
     // Not among the events that are cut at a number: each is the answer to an order.
     const told = {
@@ -203,7 +172,7 @@ async function callEach(
     const text = brief === undefined ? "" : stringify(told);
     const same = text === "" ? undefined : seen.get(text);
     if (text !== "" && same === undefined && text.length <= MAX_SEEN_CHARS) seen.set(text, call);
-    say({ event: same === undefined ? { ...event, outcome: told } : { ...event, same } });
+    tell(same === undefined ? { ...event, outcome: told } : { ...event, same });
   }
   reportReplaced();
   say({ id, ok: true, value: encode(undefined) });
@@ -416,12 +385,12 @@ async function obey(order: Order): Promise<void> {
       for (const handle of order.handles) closeQuietly(holding(handle));
       await rest(order.timersWithinMs);
       reportReplaced();
-      return say({ id, ok: true, state: stateNow(), marked: markPrinted() });
+      return say({ id, ok: true, state: stateNow(), marked: markEnd() });
     case "elapse":
       await elapse(order.ms);
       return say({ id, ok: true, state: stateNow() });
     case "rest":
-      await rest(order.timersWithinMs);
+      await rest(order.timersWithinMs, order);
       reportReplaced();
       return say({ id, ok: true, state: stateNow() });
   }
@@ -494,7 +463,7 @@ async function nextLine(): Promise<string | null> {
   }
 }
 
-startObserving((event) => say({ event }));
+startObserving(tell);
 seal();
 guardProcess();
 if (Deno.args.includes(STRANGERS)) {
@@ -502,7 +471,7 @@ if (Deno.args.includes(STRANGERS)) {
   pinBuiltIns();
   await meetClasses();
 }
-word = await nextLine() ?? exit(0);
+setWord(await nextLine() ?? exit(0));
 say({ ready: true });
 for (let line = await nextLine(); line !== null; line = await nextLine()) {
   const order = parse(line) as Order;

@@ -185,7 +185,8 @@ export type Order =
   | { id: number; op: "state" }
   /** Collects garbage, and answers how many bytes the exercise's objects still take. */
   | { id: number; op: "memory" }
-  | { id: number; op: "rest"; timersWithinMs: number }
+  /** `looking`: one of many in a row, after which events are counted on. */
+  | { id: number; op: "rest"; timersWithinMs: number; looking?: boolean }
   /** Puts the clock of the exercise's timers forward: those that are due then fire at once, one after the other. */
   | { id: number; op: "elapse"; ms: number }
   /** Closes these, rests, and marks where that which was printed ends on standard error. */

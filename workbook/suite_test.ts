@@ -36,6 +36,7 @@ class Root implements AsyncDisposable {
     const root = new Root(await Deno.makeTempDir({ prefix: "workbook suite 채점 " }));
     await Deno.copyFile(`${HERE}deno.json`, `${root.path}/deno.json`);
     await copyFiles(`${HERE}workbook`, `${root.path}/workbook`);
+    await copyFiles(`${HERE}workbook/host`, `${root.path}/workbook/host`);
     await copyFiles(`${HERE}workbook/std`, `${root.path}/workbook/std`);
     await copyFiles(`${HERE}workbook/grading`, `${root.path}/workbook/grading`);
     await copyFiles(`${HERE}tests/support`, `${root.path}/tests/support`);
@@ -189,7 +190,7 @@ Deno.test("a suite that calls a function with many inputs gets every outcome, an
   assertEquals(failure!.expected!.en, "half(7) (input 2 of 3) ends");
 });
 
-Deno.test("tests share a process until one of them fails; a function that is not written costs none", async () => {
+Deno.test("tests share a process until one fails, or its task leaves something; a function that is not written costs none", async () => {
   const me =
     "const me = Math.random();\nexport const who = () => { console.error(`I am ${me}`); };\n";
   await using root = await Root.with(
@@ -202,12 +203,16 @@ Deno.test("tests share a process until one of them fails; a function that is not
     task(3, same("later, with a socket"), async ({ learner }) => void await learner.call("laterOpen"));
     who(3);
     task(4, same("fails"), () => fail({ received: "" }));
-    who(4);`,
+    who(4);
+    task(5, same("leaves a timer"), async ({ learner }) => void await learner.call("lazy"));
+    who(5);
+    who(6);`,
     `${me}export const later = () => { throw new Error("Not implemented: later()"); };
     export const laterOpen = () => {
       Deno.listen({ hostname: "127.0.0.1", port: 0 });
       throw new Error("Not implemented: laterOpen()");
-    };`,
+    };
+    export const lazy = () => void setTimeout(() => {}, 60_000);`,
   );
   const report = await root.run();
   assertEquals(report.trouble, undefined);
@@ -216,7 +221,15 @@ Deno.test("tests share a process until one of them fails; a function that is not
   );
   assertMatch(one, /^I am 0\.\d+$/);
   const names = new Map([one, ...others].map((line) => [line, 0]));
-  assertEquals([one, ...others].map((line) => [...names.keys()].indexOf(line)), [0, 0, 0, 1, 2]);
+  assertEquals([one, ...others].map((line) => [...names.keys()].indexOf(line)), [
+    0,
+    0,
+    0,
+    1,
+    2,
+    2,
+    3,
+  ]);
 });
 
 Deno.test("runSuite() runs the tasks that are asked for, and no others", async () => {

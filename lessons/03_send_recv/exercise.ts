@@ -49,12 +49,14 @@ export function encodeFrame(payload: Uint8Array): Uint8Array {
 }
 
 /**
- * Reads the next frame and gives its payload. An empty frame is a frame: an empty array.
+ * Reads the next frame and gives its payload, in an array that belongs to the caller.
  *
+ * - An empty frame is a frame: an empty array.
  * - `null` only if the stream ends between two frames, or before the first.
  * - `Deno.errors.UnexpectedEof` if it ends inside a frame, be it in the length or in the payload.
  * - `RangeError` if the announced length, an unsigned number, is greater than `maxBytes`, before memory
  *   is taken for it; the message has the announced length and the limit. Exactly `maxBytes` is fine.
+ * - The connection stays open, whatever happens.
  */
 export function readFrame(conn: Deno.Conn, maxBytes: number): Promise<Uint8Array | null> {
   // TODO(task 3): the length is a stranger's number: what do you check before you believe it?
@@ -68,7 +70,9 @@ export function readFrame(conn: Deno.Conn, maxBytes: number): Promise<Uint8Array
  * - CR and LF, and the bytes of one character, may come in different reads.
  * - A CR that is not right before a LF belongs to the line. Empty lines are lines.
  * - A last line without newline is yielded; after a final newline there is nothing.
+ * - A caller that stops in the middle finds the connection open.
  * - Invalid UTF-8 becomes U+FFFD. A byte order mark is kept.
+ * - The connection stays open for the caller; at the end of the stream you may close it.
  */
 export function readLines(conn: Deno.Conn): AsyncGenerator<string> {
   // TODO(task 4): make it an `async function*`. Which comes first, cutting at LFs or decoding?
@@ -103,8 +107,8 @@ export function udpEcho(socket: Deno.DatagramConn): Promise<void> {
  *
  * - Waits `timeoutMs` milliseconds, then sends again, `attempts` times in all, and then rejects with
  *   `Deno.errors.TimedOut`, with the address in its message: `127.0.0.1:8080` or `[::1]:8080`.
- * - An answer comes from exactly `to`, address and port, and begins with the same two bytes as the
- *   request, as in DNS (RFC 1035, section 4.1.1). What is not the answer does not lengthen the wait.
+ * - An answer comes from exactly `to`, an IP address and a port, and begins with the same two bytes as
+ *   the request, as in DNS (RFC 1035, section 4.1.1). Whatever else comes does not lengthen the wait.
  * - No timer is left behind, and never a second `receive()`: one cannot be cancelled, and two at once
  *   complete in reverse order. The one that was begun serves the next attempt, and the next call.
  * - The socket stays open. If it is closed during the wait, rejects.

@@ -13,8 +13,8 @@
 /**
  * Sends `request` to a server, half-closes, and returns all that the server sends until its end.
  *
- * The connection is closed on every path. A refusal, a reset or any other error surfaces: a part of
- * the reply is never taken for the reply.
+ * The connection is closed on every path. A refusal, a reset or any other error of Deno surfaces as it
+ * is: a part of the reply is never taken for the reply.
  */
 export function requestReply(
   hostname: string,
@@ -56,11 +56,13 @@ export interface Server {
  *
  * A request is a line ended by LF (a CR before it is dropped), its reply what `handle` makes of it and
  * an LF. A connection carries any number of requests, answered in order; clients are served side by
- * side. If `handle` fails, that client's connection is closed, and nobody else is harmed.
+ * side. One that has half-closed gets its replies, and is closed then. If `handle` fails, that client's
+ * connection is closed, and nobody else is harmed.
  *
- * `stop(graceMs)` accepts nobody new, closes idle connections at once, lets a request in flight be
- * answered and then closes its connection; what is not done after `graceMs` is closed by force. It
- * resolves when all is released and the port can be bound again. Called twice it is once.
+ * `stop(graceMs)` accepts nobody new, closes idle connections at once, lets a request in flight (it is
+ * with `handle`, or its reply is being written) be answered and then closes its connection; what is
+ * not done after `graceMs` is closed by force. It resolves when all is released and the port can be
+ * bound again, and no timer is left then. Called twice it is once.
  */
 export function startServer(handle: (line: string) => string | Promise<string>): Server {
   // TODO(task 3): at any moment, know which clients wait for you, and which you wait for.
@@ -71,8 +73,8 @@ export function startServer(handle: (line: string) => string | Promise<string>):
  * Carries bytes between two connections, both ways at the same time.
  *
  * The end of one direction is handed on as a half-close while the other goes on; at the end both are
- * closed. A reset of one ends both; the promise then rejects, or resolves. Otherwise it resolves to the
- * bytes carried each way.
+ * closed. A reset of one closes both; it may reject with that error or resolve. Otherwise it resolves to
+ * the bytes carried each way.
  */
 export function relay(
   a: Deno.Conn,
@@ -92,8 +94,9 @@ export interface SendResult {
 /**
  * Sends chunk after chunk, each whole, taking the next only when the one before is written.
  *
- * A peer that has left is a normal ending: it resolves with "gone", takes no more chunks and ends their
- * iterator. Any other error surfaces. The connection is closed on every path.
+ * A peer that has left (`BrokenPipe`, `ConnectionReset`, `ConnectionAborted`, `NotConnected`) is a normal
+ * ending: it resolves with "gone", takes no more chunks and ends their iterator. Any other error
+ * surfaces. The connection is closed on every path.
  */
 export function sendUntilGone(
   conn: Deno.Conn,
@@ -106,8 +109,9 @@ export function sendUntilGone(
 /**
  * The program: a server that answers each line in upper case until it is told to end.
  *
- * Prints `Listening on 127.0.0.1:PORT` once it listens. SIGINT or SIGTERM stops it, requests in flight
- * are answered, and it ends with status 0; a second signal ends it at once, with status 130.
+ * Prints `Listening on 127.0.0.1:PORT`, one line, once `startServer()` listens. SIGINT or SIGTERM is
+ * `stop(10_000)`: requests in flight are answered, and it ends with status 0; a second signal, either of
+ * the two, ends it at once, with status 130.
  */
 export function main(): Promise<void> {
   // TODO(task 6): Deno.addSignalListener() hears the signal; what happens next is up to you.

@@ -89,8 +89,9 @@ export function encodeFrame(payload: Uint8Array): Uint8Array {
 }
 
 /**
- * Reads the next frame and gives its payload. An empty frame is a frame: an empty array.
+ * Reads the next frame and gives its payload, in an array that belongs to the caller.
  *
+ * - An empty frame is a frame: an empty array.
  * - `null` only if the stream ends between two frames, or before the first.
  * - `Deno.errors.UnexpectedEof` if it ends inside a frame, be it in the length or in the payload.
  * - `RangeError` if the announced length, an unsigned number, is greater than `maxBytes`, before memory
@@ -124,6 +125,7 @@ export async function readFrame(conn: Deno.Conn, maxBytes: number): Promise<Uint
  * - CR and LF, and the bytes of one character, may come in different reads.
  * - A CR that is not right before a LF belongs to the line. Empty lines are lines.
  * - A last line without newline is yielded; after a final newline there is nothing.
+ * - A caller that stops in the middle finds the connection open.
  * - Invalid UTF-8 becomes U+FFFD. A byte order mark is kept.
  */
 export async function* readLines(conn: Deno.Conn): AsyncGenerator<string> {

@@ -2,7 +2,7 @@
 
 // deno-lint-ignore-file
 try {
-  const host: any = await import("ROOT_URL/workbook/host_sockets.ts");
+  const host: any = await import("ROOT_URL/workbook/host/sockets.ts");
   const tools = host.socketTools?.() ?? host;
   if (typeof tools.emit === "function") {
     console.log("ESCAPED: the host's own emit()");

@@ -10,9 +10,10 @@ async function attempt(name: string, run: () => unknown) {
   }
 }
 const any = globalThis as any;
-await attempt("values", async () => { const host: any = await import("ROOT_URL/workbook/host_values.ts"); return (host.valueTools?.() ?? host).holding; });
+await attempt("values", async () => { const host: any = await import("ROOT_URL/workbook/host/values.ts"); return (host.valueTools?.() ?? host).holding; });
+await attempt("voice", async () => { const host: any = await import("ROOT_URL/workbook/host/voice.ts"); return (host.voiceTools?.() ?? host).say; });
 await attempt("again", async () => { return Object.keys(await import("ROOT_URL/workbook/host.ts?again")); });
-await attempt("encoded", async () => { return Object.keys(await import("ROOT_URL/workbook/host%5Fsockets.ts")); });
+await attempt("encoded", async () => { return Object.keys(await import("ROOT_URL/workbook/%68ost/sockets.ts")); });
 
 export function openTcpSocket(): Deno.TcpListener {
   return Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -17,7 +17,7 @@ export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 /** A link that has more than this waiting to be written is ended: its peer reads too slowly. */
 export const MAX_WAITING_BYTES = 32 * 1024 * 1024;
 
-/** With this much that the application has not read, the peer stops reading from its links. */
+/** With this much that the application has not read, the peer may stop reading from its links. */
 export const MAX_UNREAD_BYTES = 64 * 1024 * 1024;
 
 /** Content is cut into chunks of this size; the last one may be shorter. */
@@ -68,14 +68,14 @@ export interface Peer {
   readonly addr: Address;
   /**
    * Links with the peer that listens at `address` and resolves with its id, at once if there is a
-   * link already. Rejects if nobody listens there, or if either side refuses.
+   * link already. Rejects if nobody listens there, if either side refuses, or if it is this peer.
    */
   connect(address: Address): Promise<string>;
-  /** Who is linked, and where each of them *listens*, sorted by id. */
+  /** Who is linked, and where each of them *listens*, sorted by id as `<` compares. */
   peers(): (Address & { id: string })[];
   /**
    * Resolves when the kernel has taken the whole frame. Rejects with `Deno.errors.NotConnected` if
-   * there is no link with that peer, and with any error if the link ends first.
+   * there is no link with that peer, with any error if the link ends first or the frame gets too long.
    */
   send(id: string, body: Uint8Array): Promise<void>;
   /** Resolves when the message is in the queue of every link. None of them is waited for. */

@@ -63,7 +63,7 @@ const MAX_TOLD_BYTES = 512 * 1024 * 1024;
 const MAX_EVENT_BYTES = 32 * 1024 * 1024;
 
 /** Lines of a stack trace that lie in the workbook, and say nothing to the learner. */
-const HOST_FRAME = /^ +at [^\n]*\/workbook\/host\w*\.ts:\d+:\d+\)?( \{)?\n/gm;
+const HOST_FRAME = /^ +at [^\n]*\/workbook\/host(\/\w+)?\.ts:\d+:\d+\)?( \{)?\n/gm;
 /** How V8 begins its last words. */
 const CRASH_REPORT =
   /\n*(<--- Last few GCs|#\n# Fatal|=+\nDeno has panicked|thread '.*' panicked|memory allocation of \d)/;

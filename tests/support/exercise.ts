@@ -14,6 +14,8 @@ export interface Loaded {
   child: Child;
   /** The exports, or the failure that loading met. */
   exports: Promise<{ name: string; type: string }[]>;
+  /** How many sockets it held when its last test had ended, if nothing was left of that. */
+  sockets?: number;
 }
 
 /** The folder of the exercise, and its file. */
@@ -111,8 +113,6 @@ export class Processes {
   readonly #own = new Map<number, Loaded>();
   readonly #others = new Map<number, Loaded[]>();
   #begun = false;
-  /** A process was given up: the next one may be, too. */
-  #lossy = false;
 
   /** Starts `runners` processes, if there is an exercise; more, which wait, if it is still to be saved. */
   begin(runners: number): void {
@@ -122,13 +122,12 @@ export class Processes {
     for (let i = 0; i < runners && !waits; i++) this.#spares.push(start());
   }
 
-  /** The process of `runner`, a fresh one if the last is gone: then, if `more` tests follow, the one after that is started. */
-  take(runner: number, { more }: { more: boolean }): Loaded {
+  /** The process of `runner`, a fresh one if the last is gone. */
+  take(runner: number): Loaded {
     const own = this.#own.get(runner);
     if (own && !own.child.end) return own;
     const loaded = this.#spares.shift() ?? start();
     this.#own.set(runner, loaded);
-    if (more && (own || this.#lossy) && this.#spares.length === 0) this.#spares.push(start());
     return loaded;
   }
 
@@ -147,9 +146,9 @@ export class Processes {
     return [...(own ? [own] : []), ...this.#others.get(runner) ?? []].map(({ child }) => child);
   }
 
-  /** Ends the processes of `runner`, and gives what they have printed. */
-  async drop(runner: number): Promise<string> {
-    this.#lossy = true;
+  /** Ends the processes of `runner`, and gives what they have printed. Where `more` tests follow, the next one is started. */
+  async drop(runner: number, { more }: { more: boolean }): Promise<string> {
+    if (more) this.#spares.push(start());
     const children = this.of(runner);
     this.#own.delete(runner);
     this.#others.delete(runner);

@@ -434,6 +434,19 @@ export function endedEarly(
   return new TaskFailure({ kind: "ended", expected: expected, received, notes });
 }
 
+/** What of its connections a process was still reading from, with much more there than it could take in time. */
+export function busyReading(before: ChildState | undefined, later: ChildState | undefined): Text[] {
+  return (later?.open ?? []).flatMap(({ resource, remoteAddr, bytesRead }) => {
+    const last = before?.open.find((socket) => socket.resource === resource)?.bytesRead ?? 0;
+    if (bytesRead === last || !remoteAddr) return [];
+    const from = showAddr(remoteAddr);
+    return [{
+      en: `still reading from ${from}: ${bytesRead} bytes so far, and more are there`,
+      ko: `${from} 에서 아직 읽는 중: 지금까지 ${bytesRead}바이트, 읽을 것이 더 있습니다`,
+    }];
+  });
+}
+
 /** What a process that did not get on in time was doing; `state` is undefined if it did not even answer. */
 export function waitingFor(
   state: ChildState | undefined,

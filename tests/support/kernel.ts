@@ -5,15 +5,19 @@
  */
 
 /**
- * How many TCP and UDP sockets process `pid` holds. Not those of other kinds, which the runtime has for itself.
+ * How many sockets process `pid` holds, and how many of them are of TCP and UDP; others the runtime has for itself.
  *
  * The kernel's table of TCP takes milliseconds to read, and far more on a busy machine. So it is only looked at if the
  * process holds more than `usual` sockets of whatever kind, and one of them is no Unix socket. 0 where the system does
  * not tell; Linux does (proc(5)).
  */
-export function internetSocketsOf(pid: number, usual: number): number {
-  const held = inodesOf(pid);
-  if (held.length <= usual) return 0;
+export function socketsBeyond(pid: number, usual: number): { held: number; internet: number } {
+  const inodes = inodesOf(pid);
+  const held = inodes.length;
+  return { held, internet: held <= usual ? 0 : internetSocketsAmong(inodes, pid) };
+}
+
+function internetSocketsAmong(held: string[], pid: number): number {
   const unix = new Set(inodesIn(pid, "unix"));
   const others = held.filter((inode) => !unix.has(inode));
   if (others.length === 0) return 0;

@@ -702,7 +702,8 @@ export class Learner {
     over.then(end, end);
     let last = -1;
     for (let quiet = 0; quiet < QUIET_TURNS && !isOver;) {
-      const { open } = await this.rest();
+      const order = { op: "rest", timersWithinMs: NEAR_MS, looking: true } as const;
+      const { open } = stateIn(await this.order(order));
       const now = open.find(({ resource }) => resource === conn.resource)?.bytesRead ?? 0;
       quiet = now === last && now > 0 ? quiet + 1 : 0;
       last = now;

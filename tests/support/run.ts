@@ -8,9 +8,10 @@ import type { ChildState } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
 import { ChildEndedError, type OrderBody, OrderError } from "./child.ts";
 import { file, type Loaded } from "./exercise.ts";
-import { internetSocketsOf, isKnownToStop, socketsOf } from "./kernel.ts";
+import { isKnownToStop, socketsBeyond, socketsOf } from "./kernel.ts";
 import { startFairClock } from "./fair_clock.ts";
 import {
+  busyReading,
   callEnds,
   endedEarly,
   outOfBounds,
@@ -101,8 +102,8 @@ export class Run {
   #learner: Learner | undefined;
   loading = true;
   hung = false;
-  /** It failed, and its processes are as good as before all the same. */
-  unharmed = false;
+  /** Nothing of it goes on in its process: no socket, no call, no timer. */
+  leftNothing = false;
 
   constructor(
     test: RunnableTest,
@@ -136,7 +137,7 @@ export class Run {
       this.hung = error instanceof TaskFailure && error.facts.kind === "hang";
       const better = await this.#better(error);
       const isMissing = better instanceof TaskFailure && better.facts.kind === "missing";
-      this.unharmed = isMissing && await this.#isTidy();
+      this.leftNothing = isMissing && await this.#leavesNothing();
       throw better;
     } finally {
       stopClock();
@@ -145,7 +146,10 @@ export class Run {
     }
     story.catch(() => {});
     this.hung = true;
-    throw this.#hang(timeMs, answered ? await this.#soon({ op: "state" }) : undefined);
+    this.leftNothing = false;
+    const state = answered ? await this.#soon({ op: "state" }) : undefined;
+    const later = state && await this.#soon({ op: "state" });
+    throw this.#hang(timeMs, later ?? state, busyReading(state, later));
   }
 
   async #story(): Promise<void> {
@@ -165,10 +169,11 @@ export class Run {
     };
     await Promise.race([this.#test.run(context), failed]);
     this.peers.release();
-    for (const { loaded, learner, socketsBefore } of this.#processes) {
-      if (learner?.killed === false) {
-        await this.#expectNothingLeft(learner, loaded.child.pid, socketsBefore);
-      }
+    this.leftNothing = true;
+    for (const process of this.#processes) {
+      const { learner } = process;
+      if (learner?.killed === false) await this.#expectNothingLeft(learner, process);
+      else this.leftNothing = false;
     }
   }
 
@@ -179,7 +184,8 @@ export class Run {
     this.#processes.push(process);
     const exports = await loaded.exports;
     // By the kernel's count: the runtime has some of its own.
-    process.socketsBefore = socketsOf(loaded.child.pid);
+    process.socketsBefore = loaded.sockets ?? socketsOf(loaded.child.pid);
+    delete loaded.sockets;
     process.learner = new Learner(loaded.child, exports, {
       transcript: this.#transcript,
       task: this.#test.task,
@@ -190,15 +196,13 @@ export class Run {
     return process.learner;
   }
 
-  /** Whether nothing of the test is left in its processes, so that another test may have them. */
-  async #isTidy(): Promise<boolean> {
+  /** Whether nothing of a test that has failed is left in its processes. */
+  async #leavesNothing(): Promise<boolean> {
     this.peers.release();
     for (const { loaded, learner, socketsBefore } of this.#processes) {
-      if (!learner || learner.killed) return false;
-      const state = await this.#soon(learner.tidyOrder, loaded.child);
-      const isLeft = !state || state.open.length + state.pending.length + state.timersMs.length > 0;
-      if (isLeft || learner.unhandled.length > 0) return false;
-      if (internetSocketsOf(loaded.child.pid, socketsBefore) > 0) return false;
+      const state = learner && await this.#soon(learner.tidyOrder, loaded.child);
+      if (!state || !isNothingLeft(learner, state)) return false;
+      if (socketsBeyond(loaded.child.pid, socketsBefore).internet > 0) return false;
     }
     return true;
   }
@@ -229,11 +233,9 @@ export class Run {
   }
 
   /** Ends what the test holds, and fails if the learner's code keeps a socket or lost an error. */
-  async #expectNothingLeft(
-    learner: Learner,
-    pid: number,
-    socketsBefore: number,
-  ): Promise<void> {
+  async #expectNothingLeft(learner: Learner, process: Process): Promise<void> {
+    const { loaded, socketsBefore } = process;
+    const { pid } = loaded.child;
     let state = await learner.tidy();
     if (learner.unhandled.length > 0) {
       throw new TaskFailure({
@@ -243,24 +245,32 @@ export class Run {
       });
     }
     const leaked = () => state.open.filter((socket) => socket.origin === "made");
-    if (this.#test.leak === false) return;
-    const counted = () => internetSocketsOf(pid, socketsBefore);
-    let patient = true;
-    const lose = () => patient = false;
-    const stopClock = startFairClock(pid, [{ atMs: LEAK_PATIENCE_MS, ring: lose }]);
-    while ((leaked().length > 0 || counted() > 0) && patient) {
-      await new Promise((resolve) => setTimeout(resolve, 10));
-      state = await learner.rest();
+    let counted = socketsBeyond(pid, socketsBefore);
+    const isLeft = () => leaked().length > 0 || counted.internet > 0;
+    if (this.#test.leak !== false && isLeft()) {
+      let patient = true;
+      const lose = () => patient = false;
+      const stopClock = startFairClock(pid, [{ atMs: LEAK_PATIENCE_MS, ring: lose }]);
+      while (isLeft() && patient) {
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        state = await learner.rest();
+        counted = socketsBeyond(pid, socketsBefore);
+      }
+      stopClock();
+      if (isLeft()) throw this.#leak(leaked(), counted.internet);
     }
-    stopClock();
-    if (leaked().length === 0 && counted() === 0) return;
-    throw new TaskFailure({
+    if (isNothingLeft(learner, state) && counted.internet === 0) loaded.sockets = counted.held;
+    else this.leftNothing = false;
+  }
+
+  #leak(open: ChildState["open"], counted: number): TaskFailure {
+    return new TaskFailure({
       kind: "leak",
       expected: {
         en: "every socket that is not returned is closed",
         ko: "반환하지 않은 소켓은 모두 닫힘",
       },
-      received: leakText(leaked(), counted()),
+      received: leakText(open, counted),
       ...(this.#test.leak && { mistake: this.#test.leak }),
     });
   }
@@ -343,13 +353,15 @@ export class Run {
     return error;
   }
 
-  #hang(timeMs: number, state: ChildState | undefined): TaskFailure {
+  #hang(timeMs: number, state: ChildState | undefined, busy: Text[]): TaskFailure {
     const forbidden = this.#learner?.forbidden;
     if (forbidden) return outOfBounds(forbidden);
     const step = this.#steps.at(-1);
     const seconds = timeMs / 1000;
     const received = step?.received?.();
-    const waits = waitingFor(state, { stopped: isKnownToStop(this.#loaded.child.pid) });
+    const waits = busy.length > 0
+      ? busy
+      : waitingFor(state, { stopped: isKnownToStop(this.#loaded.child.pid) });
     const failure = new TaskFailure({
       kind: this.loading ? "load" : "hang",
       expected: this.#expectation(),
@@ -390,6 +402,12 @@ export class Run {
     );
     return await Promise.race([answer, late]).finally(stopClock);
   }
+}
+
+/** Whether an exercise does nothing any more, and has changed nothing that another test could meet. */
+function isNothingLeft(learner: Learner, { open, pending, timersMs }: ChildState): boolean {
+  return open.length + pending.length + timersMs.length === 0 && !learner.killed &&
+    learner.unhandled.length + learner.replaced.length === 0;
 }
 
 /** The sockets left open, by address where the process told them, else by the kernel's count. */

@@ -1,10 +1,12 @@
 /**
  * What a graded suite is written with: `task()` declares one test of one task.
  *
- * Tests share a process of the learner's as long as they pass: to start one takes longer than most tests. A test that
- * fails takes it along, unless all that it met is a function that is not written yet. Each test has the task's
- * deadline, and a test that had to be stopped is the last one of its task, so that a task which hangs is told within
- * its deadline. Every test, also one that was stopped, is reported to the runner.
+ * Each task gets a process of the learner's, shared by its tests as long as they pass; to start one takes longer than
+ * most tests. A task whose tests have passed, and that has left nothing behind in its process (no socket, no call that
+ * waits, no timer, no built-in of its own), leaves it to the next task; so does a test that met nothing but a function
+ * that is not written yet. Any other process is killed. Each test has the task's deadline, and a test that had to be
+ * stopped is the last one of its task, so that a task which hangs is told within its deadline. Every test, also one
+ * that was stopped, is reported to the runner.
  *
  * The runner may ask for several tasks at a time, each with a process of its own: they share nothing but the machine,
  * and are told in their order.
@@ -92,6 +94,8 @@ export function task(
 interface TaskState {
   /** One of its tests had to be stopped: it is over. */
   stopped: boolean;
+  /** All its tests so far have left nothing behind. */
+  clean: boolean;
   output: string;
 }
 
@@ -100,7 +104,7 @@ const states = new Map<number, TaskState>();
 let loadHangs: TaskFailure | undefined;
 
 function stateOf(task: number): TaskState {
-  const state = states.get(task) ?? { stopped: false, output: "" };
+  const state = states.get(task) ?? { stopped: false, clean: true, output: "" };
   states.set(task, state);
   return state;
 }
@@ -226,23 +230,33 @@ async function endSuite(): Promise<void> {
   report({ record: "end" });
 }
 
+/** By runner: the task whose test had its process last. */
+const lastTask = new Map<number, number>();
+
 async function runTest(test: Declared, runner: number, transcript: Transcript): Promise<void> {
   if (!file.exists) throw absent(file);
   if (loadHangs) throw loadHangs;
   const state = stateOf(test.task);
   if (state.stopped) throw notTried();
-  const loaded = processes.take(runner, { more: remaining().length > 1 });
+  const before = lastTask.get(runner) ?? test.task;
+  if (before !== test.task && !stateOf(before).clean) await processes.drop(runner, { more: true });
+  lastTask.set(runner, test.task);
+  const loaded = processes.take(runner);
   await machineStarts(loaded.child);
   const run = new Run(test, loaded, transcript, (index) => processes.takeOther(runner, index));
   try {
     await run.finish(test.deadlineMs);
+    state.clean &&= run.leftNothing;
   } catch (error) {
     if (!state.output.includes(run.printed)) state.output += run.printed;
     if (run.hung) {
       state.stopped = true;
       if (run.loading) loadHangs = error as TaskFailure;
     }
-    if (!run.unharmed) state.output += await processes.drop(runner);
+    if (!run.leftNothing) {
+      state.output += await processes.drop(runner, { more: remaining().length > 1 });
+      state.clean = true;
+    }
     throw error;
   } finally {
     run.peers.release();

@@ -23,6 +23,7 @@ const PARTS: Part[] = [
   { path: "tests/captures", files: /(?<!\.md)$/, deep: true },
   { path: "workbook", files: CODE },
   { path: "workbook/grading", files: CODE },
+  { path: "workbook/host", files: CODE },
   { path: "workbook/std", files: /(?<!_test\.ts)$/, deep: true },
 ];
 const LESSON_FILE = /^(README|mistakes)(\.ko)?\.md$/;

@@ -17,12 +17,12 @@ import type {
   PendingCall,
   WireAddr,
   WireEvent,
-} from "./protocol.ts";
-import { makeReadable, makeWritable, type StreamEnds } from "./host_streams.ts";
-import { bytesOf, lengthOf } from "./host_bytes.ts";
-import { append } from "./host_lists.ts";
-import { untilSealed } from "./host_seal.ts";
-import { cut, valueTools } from "./host_values.ts";
+} from "../protocol.ts";
+import { makeReadable, makeWritable, type StreamEnds } from "./streams.ts";
+import { bytesOf, lengthOf } from "./bytes.ts";
+import { append } from "./lists.ts";
+import { untilSealed } from "./seal.ts";
+import { cut, valueTools } from "./values.ts";
 
 const { encodeError, setSocketFacts, toBase64 } = valueTools();
 
@@ -175,7 +175,7 @@ function stateNow(): ChildState {
 }
 
 /** Waits until the timers that are due within `ms` have fired, and for a few turns of the event loop. */
-async function rest(ms: number): Promise<void> {
+async function rest(ms: number, { looking = false }: { looking?: boolean } = {}): Promise<void> {
   await turns();
   const last = [...timers.values()].reduce(
     (last, { ms: delay }) => delay <= ms && delay > last ? delay : last,
@@ -185,7 +185,7 @@ async function rest(ms: number): Promise<void> {
     await new promiseClass((resolve) => originalTimers.setTimeout(resolve, last + 1));
     await turns();
   }
-  events.clear();
+  if (!looking) events.clear();
 }
 
 /** Puts the clock of the timers forward: those that are due by then fire, each at its time, an interval once. */

@@ -8,11 +8,11 @@
  * @module
  */
 
-import { bufferOf, bytesOf, isBytes, lengthOf } from "./host_bytes.ts";
-import { append } from "./host_lists.ts";
-import { untilSealed } from "./host_seal.ts";
-import { patternBytes } from "./pattern.ts";
-import type { HandleKind, WireAddr, WireArg, WireError, WireValue } from "./protocol.ts";
+import { bufferOf, bytesOf, isBytes, lengthOf } from "./bytes.ts";
+import { append } from "./lists.ts";
+import { untilSealed } from "./seal.ts";
+import { patternBytes } from "../pattern.ts";
+import type { HandleKind, WireAddr, WireArg, WireError, WireValue } from "../protocol.ts";
 
 const MAX_DEPTH = 6;
 const MAX_ITEMS = 2_000;

@@ -4,10 +4,10 @@
  */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Child } from "../tests/support/child.ts";
-import { decodeValue, encodeArg, Pattern, Remote, View } from "../tests/support/wire.ts";
-import { patternBytes } from "./pattern.ts";
-import type { Answer, WireEvent } from "./protocol.ts";
+import { Child } from "../../tests/support/child.ts";
+import { decodeValue, encodeArg, Pattern, Remote, View } from "../../tests/support/wire.ts";
+import { patternBytes } from "../pattern.ts";
+import type { Answer, WireEvent } from "../protocol.ts";
 
 const EXERCISE = `
 export const reads = async (conn: Deno.Conn) => {
@@ -47,6 +47,8 @@ export const streamOut = async (conn: Deno.Conn, data: Uint8Array) => {
   await writer.write(data);
   await writer.close();
 };
+export const failOut = (conn: Deno.Conn, data: Uint8Array) =>
+  conn.writable.getWriter().write(data).then(() => "sent", (error) => error.name);
 export const view = (data: Uint8Array) => [data.byteOffset, data.buffer.byteLength, data];
 export const collect = (items: AsyncIterable<unknown>) => Array.fromAsync(items);
 export const first = async (items: AsyncIterable<unknown>) => {
@@ -172,6 +174,15 @@ Deno.test("the writable stream sends every byte through the limits, and its end 
   assertEquals(await rest(peer), "0123456789");
   const sizes = session.events.filter(({ event }) => event === "write").map(({ size }) => size);
   assertEquals(sizes, [3, 3, 3, 1]);
+  assert(session.events.some(({ event }) => event === "close"));
+});
+
+Deno.test("a write of the stream that fails rejects, and closes the connection, as in Deno", async () => {
+  await using session = await Session.start();
+  const { conn } = await session.link();
+  const faults = [{ api: ["write" as const], times: 1, error: "BrokenPipe" as const }];
+  await session.child.order({ op: "faults", faults });
+  assertEquals(await session.call("failOut", [conn, bytes("lost")]), "BrokenPipe");
   assert(session.events.some(({ event }) => event === "close"));
 });
 

@@ -3,7 +3,7 @@
  *
  * Deno's own streams go past those two, and so past the limits and faults of a suite. These behave like
  * Deno's: chunks of up to 64 KiB, read only when asked for; the end of `readable`, cancelling it, and closing
- * or aborting `writable` close the whole connection.
+ * or aborting `writable` close the whole connection, and so does an error, which whoever wrote is told of.
  *
  * @module
  */
@@ -45,14 +45,14 @@ export function makeReadable({ read, close }: StreamEnds): ReadableStream<Uint8A
 /** A stream that sends every byte of what is written to it. */
 export function makeWritable({ write, close }: StreamEnds): WritableStream<Uint8Array> {
   return new streamClasses.WritableStream({
-    async write(chunk, controller) {
+    async write(chunk) {
       try {
         for (let done = 0; done < chunk.length;) {
           done += await write(done === 0 ? chunk : chunk.subarray(done));
         }
       } catch (error) {
-        controller.error(error);
         close();
+        throw error;
       }
     },
     close,
