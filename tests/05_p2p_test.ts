@@ -2813,6 +2813,9 @@ task(6, {
   await alice.close();
   await carol.connect(bob.addr, "bob");
   await carol.fetch(content);
-  await carol.close();
   await bob.close();
-}, { catches: ["shared-between-connections"] });
+  await carol.expectPeers([], "lost-peer-listed");
+  // What it has it need not ask for, and there is nobody to ask.
+  await carol.fetch(content, "own-content-asked");
+  await carol.close();
+}, { catches: ["shared-between-connections", "lost-peer-listed", "own-content-asked"] });

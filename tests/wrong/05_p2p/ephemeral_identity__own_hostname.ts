@@ -1,4 +1,4 @@
-// Fails tasks 1, 4, 6: ephemeral-identity — lists every peer under the hostname on which it listens itself.
+// Fails task 1, 4, 6: ephemeral-identity — lists every peer under the hostname on which it listens itself.
 
 export const MAX_FRAME_BYTES = 16 * 1024 * 1024;
 export const MAX_WAITING_BYTES = 32 * 1024 * 1024;
