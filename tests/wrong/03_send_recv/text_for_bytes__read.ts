@@ -1,4 +1,4 @@
-// Fails tasks 2, 3: text-for-bytes — joins what it reads as text, and makes bytes of it again.
+// Fails task 2, 3: text-for-bytes — joins what it reads as text, and makes bytes of it again.
 
 const busy = new WeakMap<Deno.Conn, Promise<unknown>[]>();
 
