@@ -1881,7 +1881,7 @@ task(6, {
   ko: "idleMs 동안 온전한 줄이 없으면 BYE idle을 받고, 말하는 쪽은 남습니다",
 }, async (context) => {
   // On a busy machine the client that talks may be late with a line: then it has more time.
-  for (const factor of [1, 2, 4]) {
+  for (const factor of [1, 4, 16]) {
     if (await expectIdle(context, IDLE_MS * factor)) return;
   }
   fail({
@@ -1895,7 +1895,7 @@ task(6, {
 }, {
   ...running,
   catches: ["idle-kept", "byte-resets-idle", "idle-not-reset", "left-twice"],
-  deadlineMs: 3_000,
+  deadlineMs: 6_000,
   waitsMs: IDLE_MS + 30,
 });
 

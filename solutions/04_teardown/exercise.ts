@@ -155,8 +155,8 @@ class Client {
  * Carries bytes between two connections, both ways at the same time.
  *
  * The end of one direction is handed on as a half-close while the other goes on; at the end both are
- * closed. A reset of one ends both; the promise then rejects, or resolves. Otherwise it resolves to the
- * bytes carried each way.
+ * closed. A reset of one closes both; it may reject with that error or resolve. Otherwise it resolves to
+ * the bytes carried each way.
  */
 export async function relay(
   a: Deno.Conn,

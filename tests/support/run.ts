@@ -38,12 +38,13 @@ export interface TestContext {
   another(): Promise<Learner>;
   /**
    * Does one step of the story. If it does not end in time, or fails without saying more, this is what is shown
-   * as expected, and the mistake that it looks like. `received` tells what is there instead at that moment.
+   * as expected, and the mistake that it looks like, if need be told from what happened until then. `received` tells
+   * what is there instead at that moment.
    */
   step<T>(
     expected: Text,
     run: () => Promise<T>,
-    mistake?: string,
+    mistake?: string | (() => string | undefined),
     received?: () => Text | undefined,
   ): Promise<T>;
 }
@@ -66,8 +67,12 @@ export interface RunnableTest {
 /** A step of a test's story that goes on. */
 interface Step {
   expected: Text;
-  mistake: string | undefined;
+  mistake: string | (() => string | undefined) | undefined;
   received: (() => Text | undefined) | undefined;
+}
+
+function mistakeOf(step: Step | undefined): string | undefined {
+  return typeof step?.mistake === "function" ? step.mistake() : step?.mistake;
 }
 
 /** A process of the learner's in one test. */
@@ -221,7 +226,7 @@ export class Run {
   async #step<T>(
     expected: Text,
     run: () => Promise<T>,
-    mistake?: string,
+    mistake?: string | (() => string | undefined),
     received?: () => Text | undefined,
   ): Promise<T> {
     const step = { expected, mistake, received };
@@ -299,7 +304,8 @@ export class Run {
     if (step && asFailure.facts.kind !== "leak") {
       asFailure.facts.expected ??= step.expected;
       // A misspelt name breaks every step, and is nobody's mistake about sockets.
-      if (step.mistake && asFailure.facts.kind !== "slip") asFailure.facts.mistake ??= step.mistake;
+      const mistake = mistakeOf(step);
+      if (mistake && asFailure.facts.kind !== "slip") asFailure.facts.mistake ??= mistake;
     }
     for (const lost of this.#processes.flatMap(({ learner }) => learner?.unhandled ?? [])) {
       if (asFailure.facts.kind !== "unhandled") asFailure.facts.notes.push(unhandled(lost));
@@ -373,7 +379,7 @@ export class Run {
           ko: `${seconds}초 뒤에 멈췄습니다.`,
         },
       ],
-      mistake: step?.mistake,
+      mistake: mistakeOf(step),
     });
     const unhandledErrors = this.#processes.flatMap(({ learner }) => learner?.unhandled ?? []);
     for (const lost of unhandledErrors.slice(0, MAX_LOST)) {

@@ -1,4 +1,4 @@
-// Fails tasks 1, 5: closed-for-the-caller — half-closes after each message, as if there was none after it.
+// Fails task 1, 5: closed-for-the-caller — half-closes after each message, as if there was none after it.
 
 class Lock {
   static #all = new WeakMap<object, Lock>();

@@ -1,4 +1,4 @@
-// Fails tasks 2, 3: closed-for-the-caller — reads from `readable`, and leaving that loop closes the connection.
+// Fails task 2, 3: closed-for-the-caller — reads from `readable`, and leaving that loop closes the connection.
 
 const locks = new WeakMap<Deno.Conn, Promise<void>>();
 

@@ -1,4 +1,4 @@
-// Fails tasks 2, 3: reads-too-much — asks for all n again after a part of them has come, and cuts off what is too much.
+// Fails task 2, 3: reads-too-much — asks for all n again after a part of them has come, and cuts off what is too much.
 
 const busy = new WeakMap<Deno.Conn, Promise<unknown>[]>();
 

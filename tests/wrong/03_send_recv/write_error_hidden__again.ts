@@ -1,4 +1,4 @@
-// Fails tasks 1, 5: write-error-hidden — tries again after every error, until the rest has gone after what was lost.
+// Fails task 1, 5: write-error-hidden — tries again after every error, until the rest has gone after what was lost.
 
 class Lock {
   static #all = new WeakMap<object, Lock>();

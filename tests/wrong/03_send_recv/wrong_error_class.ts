@@ -1,4 +1,4 @@
-// Fails tasks 2, 3: wrong-error-class — has a class of its own for the end that comes too early, which extends Error.
+// Fails task 2, 3: wrong-error-class — has a class of its own for the end that comes too early, which extends Error.
 
 class Lock {
   static #all = new WeakMap<object, Lock>();

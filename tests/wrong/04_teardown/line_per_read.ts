@@ -1,4 +1,4 @@
-// Fails task 3, 6: line-per-read — takes each read for one whole line.
+// Fails task 3: line-per-read — takes each read for one whole line.
 
 function sendAll(conn: Deno.Conn, data: Uint8Array): Promise<void> {
   if (data.length === 0) return Promise.resolve();
