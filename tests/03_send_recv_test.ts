@@ -1141,7 +1141,10 @@ task(5, {
       () => peer.receive(data.length + 1),
       mistake,
     );
-    if (received.length < data.length) await step(PEER_SEES_END, () => counted, mistake);
+    if (received.length < data.length) {
+      await step(PEER_SEES_END, () => counted, mistake);
+      await learner.rest();
+    }
     // As many, but others: the buffer was filled again before all of it was written.
     const isOther = received.length === data.length && !isShort && !hasReplaced(received);
     const id = isTooLong(received, data)
