@@ -156,10 +156,10 @@ export class Processes {
   }
 
   /** Ends the further processes of `runner`. */
-  async dropOthers(runner: number): Promise<string> {
+  async dropOthers(runner: number): Promise<void> {
     const others = this.#others.get(runner) ?? [];
     this.#others.delete(runner);
-    return await killed(others.map(({ child }) => child));
+    await killed(others.map(({ child }) => child));
   }
 
   /** Ends all processes. */

@@ -23,6 +23,7 @@ import { TaskFailure } from "./failure.ts";
 import { seed } from "./random.ts";
 import { report } from "./report.ts";
 import { Run, type RunnableTest, type TestContext } from "./run.ts";
+import { Schedule } from "./schedule.ts";
 import { Transcript } from "./transcript.ts";
 
 export type { TestContext } from "./run.ts";
@@ -90,29 +91,18 @@ export function task(
   });
 }
 
-/** What the tests of a task share. */
-interface TaskState {
-  /** One of its tests had to be stopped: it is over. */
-  stopped: boolean;
-  /** All its tests so far have left nothing behind. */
-  clean: boolean;
-  output: string;
-}
-
-const states = new Map<number, TaskState>();
+/** Tasks of which a test had to be stopped: they are over. */
+const stopped = new Set<number>();
 /** Loading never ended once: it will not end the next time, and need not be waited for. */
 let loadHangs: TaskFailure | undefined;
-
-function stateOf(task: number): TaskState {
-  const state = states.get(task) ?? { stopped: false, clean: true, output: "" };
-  states.set(task, state);
-  return state;
-}
 
 /** How a test went. */
 interface Outcome {
   durationMs: number;
   transcript: Transcript;
+  /** What the learner's processes printed, and what the exercise printed as a program. */
+  printed: string;
+  printedAsProgram: string;
   /** What it threw, if it did not pass. */
   error?: unknown;
 }
@@ -120,8 +110,8 @@ interface Outcome {
 async function runAndReport(test: Declared): Promise<void> {
   await untilSaved();
   reportPlan();
-  const { durationMs, transcript, error } =
-    await (TASKS_AT_A_TIME > 1 ? ahead(test) : run(test, 0));
+  const outcome = await (TASKS_AT_A_TIME > 1 ? ahead(test) : run(test, 0));
+  const { durationMs, transcript, error } = outcome;
   const failure = error === undefined ? undefined : failureOf(error);
   report({
     record: "test",
@@ -132,31 +122,37 @@ async function runAndReport(test: Declared): Promise<void> {
     ...(failure && { failure }),
     transcript: failure ? transcript.steps() : [],
   });
-  told.add(test);
-  if (declared.every((other) => told.has(other) || other.task !== test.task)) {
-    report({ record: "output", task: test.task, output: stateOf(test.task).output });
+  told.set(test, outcome);
+  const { task } = test;
+  if (declared.every((other) => told.has(other) || other.task !== task)) {
+    report({ record: "output", task, output: printedIn(task) });
   }
   if (told.size === declared.length) await endSuite();
   if (error !== undefined) throw error;
 }
 
-/** Runs a test as `runner`, by number. With the last one of its task the further processes that it asked for end. */
+/** What a task printed, test by test. A program that prints the same each time is told once. */
+function printedIn(task: number): string {
+  const outcomes = declared.filter((test) => test.task === task).map((test) => told.get(test)!);
+  return outcomes.reduce((text, { printed, printedAsProgram }) => {
+    const soFar = text + printed;
+    return soFar.includes(printedAsProgram) ? soFar : soFar + printedAsProgram;
+  }, "");
+}
+
+/** Runs a test as `runner`, by number. */
 async function run(test: Declared, runner: number): Promise<Outcome> {
   const transcript = new Transcript();
   const begin = performance.now();
-  const outcome: Outcome = { durationMs: 0, transcript };
+  const outcome: Outcome = { durationMs: 0, transcript, printed: "", printedAsProgram: "" };
   try {
-    await runTest(test, runner, transcript);
+    await runTest(test, runner, outcome);
   } catch (error) {
     outcome.error = error;
   }
   outcome.durationMs = Math.round(performance.now() - begin);
   done.add(test);
-  const state = stateOf(test.task);
-  for (const child of processes.of(runner)) state.output += child.takeOutput();
-  if (!remaining().some(({ task }) => task === test.task)) {
-    state.output += await processes.dropOthers(runner);
-  }
+  for (const child of processes.of(runner)) outcome.printed += child.takeOutput();
   return outcome;
 }
 
@@ -166,30 +162,26 @@ let outcomes: Map<Declared, PromiseWithResolvers<Outcome>> | undefined;
 function ahead(test: Declared): Promise<Outcome> {
   if (!outcomes) {
     outcomes = new Map(declared.map((test) => [test, Promise.withResolvers()]));
-    const tasks = [...new Set(declared.map(({ task }) => task))];
-    // Later tasks take longer: one runner begins with the first task, which is told first, the others with the last.
-    const takes = [() => tasks.shift(), () => tasks.pop()];
-    for (let i = 0; i < TASKS_AT_A_TIME; i++) runTasks(i, takes[Math.min(i, 1)]!, outcomes);
+    const schedule = new Schedule(declared);
+    for (let i = 0; i < TASKS_AT_A_TIME; i++) runAll(i, schedule, outcomes);
   }
   return outcomes.get(test)!.promise;
 }
 
-/** As `runner` takes one task after another and runs its tests. */
-async function runTasks(
+/** As `runner` runs one test after another. */
+async function runAll(
   runner: number,
-  take: () => number | undefined,
+  schedule: Schedule<Declared>,
   outcomes: Map<Declared, PromiseWithResolvers<Outcome>>,
 ): Promise<void> {
-  for (let task = take(); task !== undefined; task = take()) {
-    for (const test of declared.filter((test) => test.task === task)) {
-      outcomes.get(test)!.resolve(await run(test, runner));
-    }
+  for (let test = schedule.next(runner); test; test = schedule.next(runner)) {
+    outcomes.get(test)!.resolve(await run(test, runner));
   }
 }
 
 /** Tests that have ended, and those that have been reported. They may run in any order. */
 const done = new Set<Declared>();
-const told = new Set<Declared>();
+const told = new Map<Declared, Outcome>();
 let planReported = false;
 
 function remaining(): Declared[] {
@@ -230,32 +222,36 @@ async function endSuite(): Promise<void> {
   report({ record: "end" });
 }
 
-/** By runner: the task whose test had its process last. */
-const lastTask = new Map<number, number>();
+/** By runner: the task whose tests had its process last, and whether they have left nothing behind there. */
+const before = new Map<number, { task: number; clean: boolean }>();
 
-async function runTest(test: Declared, runner: number, transcript: Transcript): Promise<void> {
+async function runTest(test: Declared, runner: number, outcome: Outcome): Promise<void> {
+  const { task } = test;
   if (!file.exists) throw absent(file);
   if (loadHangs) throw loadHangs;
-  const state = stateOf(test.task);
-  if (state.stopped) throw notTried();
-  const before = lastTask.get(runner) ?? test.task;
-  if (before !== test.task && !stateOf(before).clean) await processes.drop(runner, { more: true });
-  lastTask.set(runner, test.task);
+  if (stopped.has(task)) throw notTried();
+  const last = before.get(runner);
+  if (last && last.task !== task) {
+    await (last.clean ? processes.dropOthers(runner) : processes.drop(runner, { more: true }));
+  }
+  const now = last?.task === task ? last : { task, clean: true };
+  before.set(runner, now);
   const loaded = processes.take(runner);
   await machineStarts(loaded.child);
-  const run = new Run(test, loaded, transcript, (index) => processes.takeOther(runner, index));
+  const takeOther = (index: number) => processes.takeOther(runner, index);
+  const run = new Run(test, loaded, outcome.transcript, takeOther);
   try {
     await run.finish(test.deadlineMs);
-    state.clean &&= run.leftNothing;
+    now.clean &&= run.leftNothing;
   } catch (error) {
-    if (!state.output.includes(run.printed)) state.output += run.printed;
+    outcome.printedAsProgram = run.printed;
     if (run.hung) {
-      state.stopped = true;
+      stopped.add(task);
       if (run.loading) loadHangs = error as TaskFailure;
     }
     if (!run.leftNothing) {
-      state.output += await processes.drop(runner, { more: remaining().length > 1 });
-      state.clean = true;
+      outcome.printed += await processes.drop(runner, { more: remaining().length > 1 });
+      now.clean = true;
     }
     throw error;
   } finally {
