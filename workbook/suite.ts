@@ -75,7 +75,7 @@ export interface SuiteReport {
 }
 
 /** How many tasks run at a time where one person waits for one verdict. More would have more wait for the processor. */
-export const TASKS_FOR_ONE = Math.min(2, navigator.hardwareConcurrency);
+export const TASKS_FOR_ONE = Math.min(3, navigator.hardwareConcurrency + 1);
 
 /** Time for a suite to start and to say what it will run, in milliseconds. */
 const START_MS = 30_000;
