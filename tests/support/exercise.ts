@@ -7,6 +7,7 @@
 import { SUITE_ENV } from "../../workbook/records.ts";
 import { Child } from "./child.ts";
 import { type ExerciseFile, notLoaded } from "./explain.ts";
+import { filesOf } from "./kernel.ts";
 import { report } from "./report.ts";
 
 /** A process of the learner's with its exercise being loaded. */
@@ -77,6 +78,11 @@ const grants = { readable: [] as string[], rawOnly: false };
 /** Lets the learner's processes read in `folder`. To be said before the first test is declared. */
 export function permitReading(folder: string): void {
   grants.readable.push(folder);
+}
+
+/** Whether process `pid` holds files open where an exercise may read, as far as the system tells. */
+export function hasOpenFiles(pid: number): boolean {
+  return grants.readable.some((folder) => filesOf(pid, folder).length > 0);
 }
 
 /**

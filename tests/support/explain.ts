@@ -434,15 +434,18 @@ export function endedEarly(
   return new TaskFailure({ kind: "ended", expected: expected, received, notes });
 }
 
+/** Who has read so much from one look to the next has more to read; who has read less is sent a little now and then. */
+const BUSY_BYTES = 100;
+
 /** What of its connections a process was still reading from, with much more there than it could take in time. */
 export function busyReading(before: ChildState | undefined, later: ChildState | undefined): Text[] {
   return (later?.open ?? []).flatMap(({ resource, remoteAddr, bytesRead }) => {
     const last = before?.open.find((socket) => socket.resource === resource)?.bytesRead ?? 0;
-    if (bytesRead === last || !remoteAddr) return [];
+    if (bytesRead - last < BUSY_BYTES || !remoteAddr) return [];
     const from = showAddr(remoteAddr);
     return [{
-      en: `still reading from ${from}: ${bytesRead} bytes so far, and more are there`,
-      ko: `${from} 에서 아직 읽는 중: 지금까지 ${bytesRead}바이트, 읽을 것이 더 있습니다`,
+      en: `still reading from ${from}: ${bytesRead} bytes so far, and more keep coming`,
+      ko: `${from} 에서 아직 읽는 중: 지금까지 ${bytesRead}바이트, 더 오고 있습니다`,
     }];
   });
 }

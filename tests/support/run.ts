@@ -7,7 +7,7 @@
 import type { ChildState } from "../../workbook/protocol.ts";
 import type { Text } from "../../workbook/text.ts";
 import { ChildEndedError, type OrderBody, OrderError } from "./child.ts";
-import { file, type Loaded } from "./exercise.ts";
+import { file, hasOpenFiles, type Loaded } from "./exercise.ts";
 import { isKnownToStop, socketsBeyond, socketsOf } from "./kernel.ts";
 import { startFairClock } from "./fair_clock.ts";
 import {
@@ -88,6 +88,9 @@ const PING_BEFORE_MS = 700;
 /** How long a socket may stay open after everything that should close it, in milliseconds. */
 const LEAK_PATIENCE_MS = 500;
 
+/** How long after the first look at a process that is late comes the second, in milliseconds. */
+const LOOK_AGAIN_MS = 20;
+
 /** Errors that nobody handled, as many as are told. */
 const MAX_LOST = 3;
 
@@ -153,6 +156,7 @@ export class Run {
     this.hung = true;
     this.leftNothing = false;
     const state = answered ? await this.#soon({ op: "state" }) : undefined;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     const later = state && await this.#soon({ op: "state" });
     throw this.#hang(timeMs, later ?? state, busyReading(state, later));
   }
@@ -207,7 +211,8 @@ export class Run {
     for (const { loaded, learner, socketsBefore } of this.#processes) {
       const state = learner && await this.#soon(learner.tidyOrder, loaded.child);
       if (!state || !isNothingLeft(learner, state)) return false;
-      if (socketsBeyond(loaded.child.pid, socketsBefore).internet > 0) return false;
+      const { pid } = loaded.child;
+      if (socketsBeyond(pid, socketsBefore).internet > 0 || hasOpenFiles(pid)) return false;
     }
     return true;
   }
@@ -269,7 +274,8 @@ export class Run {
       stopClock();
       if (isLeft()) throw this.#leak(leaked(), counted.internet);
     }
-    if (isNothingLeft(learner, state) && counted.internet === 0) loaded.sockets = counted.held;
+    const isClean = isNothingLeft(learner, state) && counted.internet === 0 && !hasOpenFiles(pid);
+    if (isClean) loaded.sockets = counted.held;
     else this.leftNothing = false;
   }
 
