@@ -444,8 +444,8 @@ export function busyReading(before: ChildState | undefined, later: ChildState | 
     if (bytesRead - last < BUSY_BYTES || !remoteAddr) return [];
     const from = showAddr(remoteAddr);
     return [{
-      en: `still reading from ${from}: ${bytesRead} bytes so far, and more keep coming`,
-      ko: `${from} 에서 아직 읽는 중: 지금까지 ${bytesRead}바이트, 더 오고 있습니다`,
+      en: `still reading from ${from}: more keeps coming`,
+      ko: `${from} 에서 아직 읽는 중: 계속 오고 있습니다`,
     }];
   });
 }
