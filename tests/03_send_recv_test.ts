@@ -1519,9 +1519,15 @@ class Exchange {
     expectBytes(received, answer, typeof mistake === "string" ? mistake : mistake(received));
   }
 
-  /** While a request waits: the longest timer that `options` allow for all of it. */
-  async expectTimersWithin({ timeoutMs = LONG_MS, attempts = 3 }: Asking): Promise<void> {
-    const { timersMs } = await this.context.learner.state();
+  /** While the request `asked` waits: the longest timer that `options` allow for all of it. */
+  async expectTimersWithin(
+    { timeoutMs = LONG_MS, attempts = 3 }: Asking,
+    asked: Promise<unknown>,
+  ): Promise<void> {
+    const { learner } = this.context;
+    // Who sends first and sets the timer then may not have come to it yet.
+    await learner.waitsIn("receive", asked);
+    const { timersMs } = await learner.state();
     const longest = Math.max(...timersMs, 0);
     expectThat(
       longest <= timeoutMs * attempts + 1,
@@ -1626,7 +1632,7 @@ task(6, {
   const inVain = silent.askInVain(numbered(12, "silence"), options, "wrong-timeout-error");
   inVain.catch(() => {});
   await silent.receive(numbered(12, "silence"));
-  await silent.expectTimersWithin(options);
+  await silent.expectTimersWithin(options, inVain);
   await inVain;
   // Its receive() still waits. That is nothing to another socket.
   const exchange = await Exchange.start(context);
@@ -1760,7 +1766,7 @@ task(6, {
   const inVain = exchange.askInVain(silent, options, "wrong-timeout-error");
   inVain.catch(() => {});
   await exchange.receive(silent);
-  await exchange.expectTimersWithin(options);
+  await exchange.expectTimersWithin(options, inVain);
   await inVain;
   await exchange.receive(silent);
   await exchange.expectNoMore("attempts-miscounted");

@@ -14,6 +14,7 @@ async function emptyCourse(): Promise<string> {
       "workbook/check",
       "workbook/commands",
       "workbook/grading",
+      "workbook/host",
       "workbook/std",
       "tests/support",
     ]
