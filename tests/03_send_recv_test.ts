@@ -6,7 +6,7 @@
 
 import type { WireError } from "../workbook/protocol.ts";
 import { join, same, type Text } from "../workbook/text.ts";
-import { bytes, escapeBytes, expectBytes } from "./support/bytes.ts";
+import { bytes, concat, escapeBytes, expectBytes } from "./support/bytes.ts";
 import { showError, showValue } from "./support/explain.ts";
 import { expectEqual, expectErrorClass, expectMessage, expectThat } from "./support/expect.ts";
 import { fail } from "./support/failure.ts";
@@ -479,10 +479,6 @@ function lengthBytes(length: number): Uint8Array {
 
 function frame(payload: Uint8Array): Uint8Array {
   return concat(lengthBytes(payload.length), payload);
-}
-
-function concat(...parts: Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
 }
 
 /** What a wrong prefix looks like. */

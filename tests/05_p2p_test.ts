@@ -9,13 +9,12 @@
 
 import type { WireError } from "../workbook/protocol.ts";
 import { same, type Text } from "../workbook/text.ts";
-import { bytes, expectBytes } from "./support/bytes.ts";
+import { bytes, concat, expectBytes } from "./support/bytes.ts";
 import { showError, showValue } from "./support/explain.ts";
 import { expectEqual, expectErrorClass, expectThat } from "./support/expect.ts";
 import { fail, TaskFailure } from "./support/failure.ts";
 import {
   CHUNK_BYTES,
-  concat,
   encodeFrame,
   type Header,
   lengthPrefix,

@@ -14,6 +14,17 @@ export function bytes(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
+/** All parts in one piece. */
+export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
 /** `"he\x00llo"`: printable ASCII as it is, everything else escaped. */
 export function escapeBytes(data: Uint8Array): string {
   return `"${Array.from(data, escapeByte).join("")}"`;

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { concat } from "./bytes.ts";
+
 /** The line that says what a frame is. */
 export type Header = { type: string } & Record<string, unknown>;
 
@@ -37,17 +39,6 @@ export function prefixed(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
 /** The four bytes that announce `length` bytes. */
 export function lengthPrefix(length: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(length >>> 24, length >>> 16, length >>> 8, length);
-}
-
-/** All parts in one piece. */
-export function concat(...parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 /** Bytes in, frames out. Throws at the first that is none. */

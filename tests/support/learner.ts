@@ -702,8 +702,7 @@ export class Learner {
     over.then(end, end);
     let last = -1;
     for (let quiet = 0; quiet < QUIET_TURNS && !isOver;) {
-      const order = { op: "rest", timersWithinMs: NEAR_MS, looking: true } as const;
-      const { open } = stateIn(await this.order(order));
+      const { open } = await this.rest({ looking: true });
       const now = open.find(({ resource }) => resource === conn.resource)?.bytesRead ?? 0;
       quiet = now === last && now > 0 ? quiet + 1 : 0;
       last = now;
@@ -741,9 +740,9 @@ export class Learner {
     return { op: "tidy", handles: [...this.#handles], timersWithinMs: NEAR_MS };
   }
 
-  /** Lets what is due in the learner's process happen, and tells what it holds then. */
-  async rest(): Promise<ChildState> {
-    return stateIn(await this.order({ op: "rest", timersWithinMs: NEAR_MS }));
+  /** Lets what is due in the learner's process happen, and tells what it holds then. `looking`: see the order. */
+  async rest({ looking = false }: { looking?: boolean } = {}): Promise<ChildState> {
+    return stateIn(await this.order({ op: "rest", timersWithinMs: NEAR_MS, looking }));
   }
 }
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { concat } from "./bytes.ts";
+
 /** Output of one test that is kept, in bytes. */
 const KEPT_BYTES = 16 * 1024;
 
@@ -55,7 +57,7 @@ export async function readMarked(
   /** What may be the beginning of a mark. */
   let begun: Uint8Array = new Uint8Array();
   for await (const chunk of stream) {
-    let rest = begun.length > 0 ? joined(begun, chunk) : chunk;
+    let rest = begun.length > 0 ? concat(begun, chunk) : chunk;
     for (let at = placeOf(mark, rest); at + mark.length <= rest.length; at = placeOf(mark, rest)) {
       if (at > 0) keep(rest.subarray(0, at));
       onMark();
@@ -77,11 +79,4 @@ function placeOf(mark: Uint8Array, bytes: Uint8Array): number {
     if (same === size) return at;
   }
   return bytes.length;
-}
-
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const all = new Uint8Array(a.length + b.length);
-  all.set(a);
-  all.set(b, a.length);
-  return all;
 }

@@ -44,7 +44,7 @@ export interface TestContext {
   step<T>(
     expected: Text,
     run: () => Promise<T>,
-    mistake?: string | (() => string | undefined),
+    mistake?: Mistake,
     received?: () => Text | undefined,
   ): Promise<T>;
 }
@@ -64,10 +64,13 @@ export interface RunnableTest {
   unhandled: string | undefined;
 }
 
+/** A mistake by name, told beforehand or from what has happened until then. */
+type Mistake = string | (() => string | undefined);
+
 /** A step of a test's story that goes on. */
 interface Step {
   expected: Text;
-  mistake: string | (() => string | undefined) | undefined;
+  mistake: Mistake | undefined;
   received: (() => Text | undefined) | undefined;
 }
 
@@ -110,7 +113,7 @@ export class Run {
   #learner: Learner | undefined;
   loading = true;
   hung = false;
-  /** Nothing of it goes on in its process: no socket, no call, no timer. */
+  /** Nothing of it is left in its process: no socket, no call, no timer, no open file, no built-in of its own. */
   leftNothing = false;
 
   constructor(
@@ -156,7 +159,7 @@ export class Run {
     this.hung = true;
     this.leftNothing = false;
     const state = answered ? await this.#soon({ op: "state" }) : undefined;
-    await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    if (state) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     const later = state && await this.#soon({ op: "state" });
     throw this.#hang(timeMs, later ?? state, busyReading(state, later));
   }
@@ -231,7 +234,7 @@ export class Run {
   async #step<T>(
     expected: Text,
     run: () => Promise<T>,
-    mistake?: string | (() => string | undefined),
+    mistake?: Mistake,
     received?: () => Text | undefined,
   ): Promise<T> {
     const step = { expected, mistake, received };

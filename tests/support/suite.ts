@@ -3,13 +3,13 @@
  *
  * Each task gets a process of the learner's, shared by its tests as long as they pass; to start one takes longer than
  * most tests. A task whose tests have passed, and that has left nothing behind in its process (no socket, no call that
- * waits, no timer, no built-in of its own), leaves it to the next task; so does a test that met nothing but a function
- * that is not written yet. Any other process is killed. Each test has the task's deadline, and a test that had to be
- * stopped is the last one of its task, so that a task which hangs is told within its deadline. Every test, also one
- * that was stopped, is reported to the runner.
+ * waits, no timer, no open file, no built-in of its own), leaves it to the next task; so does a test that met nothing
+ * but a function that is not written yet. Any other process is killed. Each test has the task's deadline, and a test
+ * that had to be stopped is the last one of its task, so that a task which hangs is told within its deadline. Every
+ * test, also one that was stopped, is reported to the runner.
  *
- * The runner may ask for several tasks at a time, each with a process of its own: they share nothing but the machine,
- * and are told in their order.
+ * The runner may ask for several tasks at a time, each in a process of its own, the last one in several: tests share
+ * nothing but the machine, and tasks are told in their order.
  *
  * @module
  */
