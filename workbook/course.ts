@@ -53,6 +53,11 @@ export async function lessonSlugs(root: string): Promise<string[]> {
 
 /** The lesson of that number. Throws a {@linkcode CommandError} if there is none. */
 export async function findLesson(root: string, number: number): Promise<LessonInfo> {
+  return await readLesson(root, await findSlug(root, number));
+}
+
+/** The folder name of the lesson of that number. Throws a {@linkcode CommandError} if there is none. */
+export async function findSlug(root: string, number: number): Promise<string> {
   const slugs = await lessonSlugs(root);
   const slug = slugs.find((slug) => Number(slug.slice(0, 2)) === number);
   if (!slug) {
@@ -62,7 +67,7 @@ export async function findLesson(root: string, number: number): Promise<LessonIn
       { en: `Lessons: ${numbers}`, ko: `있는 강: ${numbers}` },
     );
   }
-  return await readLesson(root, slug);
+  return slug;
 }
 
 /** Reads what the lesson's README says about it. */

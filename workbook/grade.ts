@@ -6,7 +6,7 @@
 
 import { type LessonInfo, type MistakeInfo, readMistakes } from "./course.ts";
 import { type LessonResult, type TaskResult, taskResult, worst } from "./result.ts";
-import { runSuite, type SuiteReport, type SuiteRequest } from "./suite.ts";
+import { runSuite, startSuite, type SuiteReport, type SuiteRequest } from "./suite.ts";
 import type { Lang } from "./text.ts";
 
 /** What is to be graded, and in which language it is told. */
@@ -17,11 +17,17 @@ export interface GradeRequest extends Omit<SuiteRequest, "slug"> {
   onTask?: (task: TaskResult) => void;
 }
 
-/** Grades `request.lesson`. Never rejects because of what the learner's code or the suite does. */
+/**
+ * Grades `request.lesson`. Never rejects because of what the learner's code or the suite does. Nothing is left of a
+ * suite that was prepared, whatever comes of it.
+ */
 export async function grade(request: GradeRequest): Promise<LessonResult> {
   const { root, lesson, lang, onTask } = request;
-  const mistakes = await readMistakes(root, lesson.slug);
-  const report = await runSuite({ ...request, slug: lesson.slug }, (task, soFar) => {
+  const { slug } = lesson;
+  // What is slow begins first.
+  await using prepared = request.prepared ?? startSuite({ ...request, slug });
+  const mistakes = await readMistakes(root, slug);
+  const report = await runSuite({ ...request, slug, prepared }, (task, soFar) => {
     const info = lesson.tasks.find((info) => info.task === task);
     if (info) onTask?.(taskResult(info, soFar, { mistakes, lang }));
   });

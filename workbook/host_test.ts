@@ -9,6 +9,7 @@ import {
   FLOOD_MIB,
   type OrderBody,
   OrderError,
+  spawnChild,
 } from "../tests/support/child.ts";
 import { decodeValue, encodeArg, Remote } from "../tests/support/wire.ts";
 import type { Answer, WireEvent } from "./protocol.ts";
@@ -29,7 +30,7 @@ class Learner implements AsyncDisposable {
   static async with(exercise: string): Promise<Learner> {
     const dir = await Deno.makeTempDir({ prefix: "workbook host 과제 " });
     await Deno.writeTextFile(`${dir}/exercise.ts`, exercise);
-    const learner = new Learner(dir, new Child(dir));
+    const learner = new Learner(dir, new Child(spawnChild(dir)));
     await learner.child.ready;
     return learner;
   }

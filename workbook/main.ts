@@ -1,8 +1,8 @@
 /**
  * The entry of every `deno task`: finds out which standard library is in force, then runs the command.
  *
- * Imports nothing from `@std` itself. Where JSR serves, the command runs in this process; elsewhere in one of its
- * own, since an import map cannot be changed in a process that runs.
+ * Imports nothing from `@std` itself. The command runs in this process; only with an import map of the user's own in
+ * one of its own, since that cannot be changed in a process that runs.
  *
  * @module
  */
@@ -18,8 +18,10 @@ async function run(args: string[]): Promise<number> {
   if (args[0] === "std") return await stdCommand(args.slice(1), { root });
   const begin = new Date().toISOString();
   const { choice, lookedAt = "" } = await inspectStd(root);
+  if (choice.kind === "own") return await runElsewhere(choice, args);
+  if (choice.kind === "stand-ins") Deno.env.set(SUITE_ENV.importMap, choice.importMap);
   // What was fetched after this process began is not seen by it.
-  if (choice.kind !== "jsr" || lookedAt >= begin) return await runElsewhere(choice, args);
+  else if (lookedAt >= begin) return await runElsewhere(choice, args);
   try {
     const { runCommand } = await import("./cli.ts");
     return await runCommand(args);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { unicodeWidth } from "@std/cli/unicode-width";
+import { unicodeWidth } from "./std/in_force.ts";
 import { padEnd, type Screen, wrap } from "./terminal.ts";
 
 /** A column of a table is not made narrower than this. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { unicodeWidth } from "@std/cli/unicode-width";
+import { unicodeWidth } from "./std/in_force.ts";
 import type { LessonInfo, MistakeInfo } from "./course.ts";
 import type { FailureRecord, TestRecord, TranscriptStep } from "./records.ts";
 import type { SuiteReport } from "./suite.ts";

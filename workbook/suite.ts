@@ -45,7 +45,7 @@ export interface SuiteRequest {
    * a caller that ends it whatever happens.
    */
   ownGroup?: boolean;
-  /** A suite that was started ahead of time for the same request, by {@linkcode prepareSuite}. */
+  /** A suite that was started for the same request, by {@linkcode startSuite} or {@linkcode prepareSuite}. */
   prepared?: PreparedSuite | undefined;
   /** Instead of {@linkcode START_MS} and {@linkcode SLACK_MS}. */
   limits?: { startMs: number; slackMs: number };
@@ -101,15 +101,25 @@ export async function runSuite(
   return suite.report;
 }
 
-/** A suite that waits, with processes that are ready, for the exercise that it is to grade. */
-export interface PreparedSuite {
+/** A suite that was started before it is run. */
+export interface PreparedSuite extends AsyncDisposable {
   /** Set once it has ended, and can grade nothing any more. */
   readonly hasEnded: boolean;
   /** Ends it. Resolves when nothing of it is left. */
   discard(): Promise<void>;
 }
 
-/** Starts a suite ahead of time: nothing of the exercise is read before it is run. It is to be run once, or discarded. */
+/** Starts a suite, for a caller that has something else to do before it is run. It is to be run once, or discarded. */
+export function startSuite(request: SuiteRequest): PreparedSuite {
+  const suite = new Suite(request);
+  suite.start({ waits: false });
+  return suite;
+}
+
+/**
+ * Starts a suite ahead of time, which waits with processes that are ready: nothing of the exercise is read before it is
+ * run. It is to be run once, or discarded.
+ */
 export function prepareSuite(request: SuiteRequest): PreparedSuite {
   const suite = new Suite(request);
   suite.start({ waits: true });
@@ -131,6 +141,7 @@ class Suite implements PreparedSuite {
   readonly #folders = new Set<string>();
   #process: Deno.ChildProcess | undefined;
   #printed = "";
+  #waits = false;
   #ended = false;
   #late = false;
   #broken = false;
@@ -146,6 +157,7 @@ class Suite implements PreparedSuite {
 
   /** Starts its process. One that `waits` does nothing before it is run. */
   start({ waits }: { waits: boolean }): void {
+    this.#waits = waits;
     const process = this.#command(waits).spawn();
     this.#process = process;
     this.#done = Promise.all([
@@ -167,15 +179,17 @@ class Suite implements PreparedSuite {
   ): Promise<Text | undefined> {
     const { limits } = this.#request;
     this.#onTaskEnd = onTaskEnd;
-    if (this.#process) await this.#letGo(this.#process);
-    else this.start({ waits: false });
+    for (const task of this.report.outputs.keys()) onTaskEnd(task, this.report);
+    if (!this.#process) this.start({ waits: false });
+    else if (this.#waits) await this.#letGo(this.#process);
     const stop = () => {
       this.#aborted = true;
       this.stop();
     };
     signal?.addEventListener("abort", stop);
     if (signal?.aborted) stop();
-    this.#giveTime(limits?.startMs ?? START_MS);
+    // One that was started before may have said what it runs.
+    if (this.report.plan.length === 0) this.#giveTime(limits?.startMs ?? START_MS);
     try {
       return this.#verdictOn(await this.#done!);
     } finally {
@@ -183,7 +197,7 @@ class Suite implements PreparedSuite {
       signal?.removeEventListener("abort", stop);
       if (!this.#ended) this.stop();
       await this.#release();
-      for (const folder of this.#folders) await remove(folder);
+      await this.#removeFolders();
     }
   }
 
@@ -200,7 +214,17 @@ class Suite implements PreparedSuite {
   async discard(): Promise<void> {
     this.stop();
     await this.#done?.catch(() => {});
+    clearTimeout(this.#timer);
     await this.#release();
+    await this.#removeFolders();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.hasEnded) await this.discard();
+  }
+
+  async #removeFolders(): Promise<void> {
+    for (const folder of this.#folders) await remove(folder);
   }
 
   /** Lets go of its standard input, which is held as long as it lives. */
@@ -227,6 +251,7 @@ class Suite implements PreparedSuite {
       "--no-lock",
       "--cached-only",
       "--allow-all",
+      `--preload=${root}/tests/support/early.ts`,
       `--config=${root}/deno.json`,
       ...(suiteMap ? [`--import-map=${suiteMap}`] : []),
       ...(shuffle === undefined ? [] : [`--shuffle=${shuffle}`]),

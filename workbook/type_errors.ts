@@ -7,7 +7,7 @@
  * @module
  */
 
-import { unicodeWidth } from "@std/cli/unicode-width";
+import { unicodeWidth } from "./std/in_force.ts";
 import { harmless, paint, type Screen, wrap } from "./terminal.ts";
 import type { Lang } from "./text.ts";
 

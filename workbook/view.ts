@@ -4,7 +4,7 @@
  * @module
  */
 
-import { unicodeWidth } from "@std/cli/unicode-width";
+import { unicodeWidth } from "./std/in_force.ts";
 import type { LessonResult, TaskResult, TestResult } from "./result.ts";
 import { type Colour, harmless, padEnd, paint, type Screen, wrap } from "./terminal.ts";
 import type { Lang, Text } from "./text.ts";

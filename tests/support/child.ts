@@ -192,6 +192,13 @@ function textOf(parts: Uint8Array[]): string {
   return parts.map((part) => decoder.decode(part, { stream: true })).join("");
 }
 
+/** Starts a process for {@linkcode Child}. Until it is one, nothing here waits for it. */
+export function spawnChild(exerciseDir: string, folders: string[] = []): Deno.ChildProcess {
+  const process = exerciseCommand(exerciseDir, pathOf(hostFile), "piped", folders).spawn();
+  process.unref();
+  return process;
+}
+
 /** A process of the learner's. */
 export class Child {
   readonly #process: Deno.ChildProcess;
@@ -227,8 +234,9 @@ export class Child {
   onEvent: (event: WireEvent) => void = (event) => this.#early.push(event);
   #early: WireEvent[] = [];
 
-  constructor(exerciseDir: string, folders: string[] = []) {
-    this.#process = exerciseCommand(exerciseDir, pathOf(hostFile), "piped", folders).spawn();
+  constructor(process: Deno.ChildProcess) {
+    this.#process = process;
+    process.ref();
     live.add(this);
     this.#writer = this.#process.stdin.getWriter();
     this.#send(this.#word);

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { SUITE_ENV } from "../../workbook/records.ts";
-import { Child, exerciseCommand } from "./child.ts";
+import { Child, exerciseCommand, spawnChild } from "./child.ts";
 import { isStopped } from "./kernel.ts";
 
 Deno.test({
@@ -8,7 +8,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const dir = await Deno.makeTempDir({ prefix: "workbook_child_" });
-    const child = new Child(dir);
+    const child = new Child(spawnChild(dir));
     try {
       await child.ready;
       const gate = Promise.withResolvers<void>();

@@ -5,7 +5,7 @@
  */
 
 import { SUITE_ENV } from "../../workbook/records.ts";
-import { Child } from "./child.ts";
+import { Child, spawnChild } from "./child.ts";
 import { type ExerciseFile, notLoaded } from "./explain.ts";
 import { filesOf } from "./kernel.ts";
 import { report } from "./report.ts";
@@ -23,9 +23,14 @@ export interface Loaded {
 export const dir = Deno.env.get(SUITE_ENV.exercise) ?? lessonDirOf(Deno.mainModule);
 export const path = `${dir}/exercise.ts`;
 
+/** How many tasks run at a time. In disorder, or started by hand, it is one test after the other. */
+export const TASKS_AT_A_TIME = Number(Deno.env.get(SUITE_ENV.tasksAtATime) ?? 1);
+
 /** How many processes a suite that waits starts beside one for each runner: for tests after those that fail. */
 const READY_MORE = 3;
 const ready: Child[] = [];
+/** Those that were started early, and that nobody has taken yet. */
+const early: Deno.ChildProcess[] = [];
 
 /** Started before the save that it is to grade, the suite waits for it with processes that are ready. */
 const waits = Deno.env.get(SUITE_ENV.waits) !== undefined;
@@ -46,14 +51,13 @@ async function waitForSave(): Promise<void> {
 }
 
 /** Ends the suite as soon as its runner has gone, however that came: nobody is left to hear a verdict. */
-async function endWithRunner(): Promise<void> {
+export async function endWithRunner(): Promise<void> {
+  if (!Deno.env.has(SUITE_ENV.held)) return;
   await untilSaved();
   const some = new Uint8Array(64);
   while (await Deno.stdin.read(some) !== null);
   Deno.exit(1);
 }
-
-if (Deno.env.get(SUITE_ENV.held) !== undefined) endWithRunner();
 
 /** For a suite that is run by hand: the learner's own folder of the lesson. */
 function lessonDirOf(suite: string): string {
@@ -72,17 +76,31 @@ function readExercise(): ExerciseFile & { exists: boolean } {
   }
 }
 
-/** What the exercises of this suite may do beyond the loopback network. */
-const grants = { readable: [] as string[], rawOnly: false };
+/**
+ * Where the learner's processes may read besides their own folder. It is made by a suite that has something to be
+ * read: what a process may read is settled when it starts, and that may be before.
+ */
+const readable = `${temporaryFolder()}/workbook_site_${crypto.randomUUID()}`;
+let isReadableMade = false;
+/** Whether the exercises of this suite have to do without the runtime's own servers and clients. */
+let rawOnly = false;
 
-/** Lets the learner's processes read in `folder`. To be said before the first test is declared. */
-export function permitReading(folder: string): void {
-  grants.readable.push(folder);
+function temporaryFolder(): string {
+  const names = Deno.build.os === "windows" ? ["TMP", "TEMP", "USERPROFILE"] : ["TMPDIR"];
+  const folder = names.map((name) => Deno.env.get(name)).find((value) => value) ?? "/tmp";
+  return Deno.realPathSync(folder);
+}
+
+/** Makes the folder in which the learner's processes may read, for this user alone. Whoever asked for it removes it. */
+export function makeReadableFolder(): string {
+  Deno.mkdirSync(readable, { mode: 0o700 });
+  isReadableMade = true;
+  return readable;
 }
 
 /** Whether process `pid` holds files open where an exercise may read, as far as the system tells. */
 export function hasOpenFiles(pid: number): boolean {
-  return grants.readable.some((folder) => filesOf(pid, folder).length > 0);
+  return isReadableMade && filesOf(pid, readable).length > 0;
 }
 
 /**
@@ -90,20 +108,38 @@ export function hasOpenFiles(pid: number): boolean {
  * before the first test is declared.
  */
 export function rawSocketsOnly(): void {
-  grants.rawOnly = true;
+  rawOnly = true;
+}
+
+function spawn(): Deno.ChildProcess {
+  const process = spawnChild(dir, [readable]);
+  report({ record: "child", pid: process.pid });
+  return process;
 }
 
 function startChild(): Child {
-  const child = new Child(dir, grants.readable);
-  report({ record: "child", pid: child.pid });
+  const process = early.shift() ?? spawn();
+  const child = new Child(process);
   child.ended.then(() => report({ record: "reaped", pid: child.pid }));
   return child;
 }
 
+/**
+ * Starts the first processes before the suite's own file is there to say what they do. Not for a suite that waits: its
+ * tests begin long after it.
+ */
+export function startEarly(): void {
+  for (let i = 0; i < TASKS_AT_A_TIME && file.exists && !waits; i++) early.push(spawn());
+}
+
+addEventListener("unload", () => {
+  for (const process of early) process.kill("SIGKILL");
+});
+
 function start(): Loaded {
   const child = ready.shift() ?? startChild();
   const url = new URL(`file://${path.split("/").map(encodeURIComponent).join("/")}`).href;
-  const exports = child.ready.then(() => child.order({ op: "load", url, rawOnly: grants.rawOnly }))
+  const exports = child.ready.then(() => child.order({ op: "load", url, rawOnly }))
     .then((answer) => {
       if (!answer.ok) throw notLoaded(answer.error, file);
       return "exports" in answer ? answer.exports : [];
@@ -120,12 +156,12 @@ export class Processes {
   readonly #others = new Map<number, Loaded[]>();
   #begun = false;
 
-  /** Starts `runners` processes, if there is an exercise; more, which wait, if it is still to be saved. */
-  begin(runners: number): void {
+  /** Starts a process for each runner, if there is an exercise; more, which wait, if it is still to be saved. */
+  begin(): void {
     if (this.#begun || !(file.exists || waits)) return;
     this.#begun = true;
-    for (let i = 0; i < runners + READY_MORE && waits; i++) ready.push(startChild());
-    for (let i = 0; i < runners && !waits; i++) this.#spares.push(start());
+    for (let i = 0; i < TASKS_AT_A_TIME + READY_MORE && waits; i++) ready.push(startChild());
+    for (let i = 0; i < TASKS_AT_A_TIME && !waits; i++) this.#spares.push(start());
   }
 
   /** The process of `runner`, a fresh one if the last is gone. */

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { dir, permitReading } from "./exercise.ts";
+import { dir, makeReadableFolder } from "./exercise.ts";
 import { report } from "./report.ts";
 import { showAs } from "./shown_paths.ts";
 
@@ -23,7 +23,7 @@ export class Site {
   readonly relativeRoot: string;
 
   constructor() {
-    this.#dir = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "workbook_site_" }));
+    this.#dir = makeReadableFolder();
     report({ record: "folder", path: this.#dir });
     addEventListener("unload", () => this.#remove());
     this.root = `${this.#dir}/site`;
@@ -31,7 +31,6 @@ export class Site {
     Deno.mkdirSync(this.root);
     Deno.symlinkSync(this.root, this.linkedRoot, { type: "dir" });
     this.relativeRoot = relative(realPathOr(dir), this.root);
-    permitReading(this.#dir);
     showAs(this.#dir, "TEMP");
   }
 

@@ -17,11 +17,11 @@
 import { type FailureRecord, SUITE_ENV } from "../../workbook/records.ts";
 import type { Text } from "../../workbook/text.ts";
 import type { Child } from "./child.ts";
-import { file, Processes, untilSaved } from "./exercise.ts";
+import { endWithRunner, file, Processes, TASKS_AT_A_TIME, untilSaved } from "./exercise.ts";
 import { absent } from "./explain.ts";
 import { TaskFailure } from "./failure.ts";
 import { seed } from "./random.ts";
-import { report } from "./report.ts";
+import { hasRunner, report } from "./report.ts";
 import { Run, type RunnableTest, type TestContext } from "./run.ts";
 import { Schedule } from "./schedule.ts";
 import { Transcript } from "./transcript.ts";
@@ -52,8 +52,7 @@ const DEADLINE_MS = 2_000;
 /** How long the machine may take to start a process: a fault of the machine's, not of the learner's. */
 const START_MS = 20_000;
 
-/** How many tasks run at a time. In disorder, or started by hand, it is one test after the other. */
-const TASKS_AT_A_TIME = Number(Deno.env.get(SUITE_ENV.tasksAtATime) ?? 1);
+endWithRunner();
 
 const declared: Declared[] = [];
 const processes = new Processes();
@@ -67,7 +66,7 @@ export function task(
   { catches = [], deadlineMs = DEADLINE_MS, leak, unhandled, waitsMs = 0 }: TaskOptions = {},
 ): void {
   if (selected && !selected.includes(task)) return;
-  processes.begin(TASKS_AT_A_TIME);
+  processes.begin();
   const test: Declared = {
     task,
     index: declared.length,
@@ -217,9 +216,12 @@ function failureOf(error: unknown): FailureRecord {
   };
 }
 
+/** Ends everything. To a runner the verdict is told by then, and to clear up a whole engine takes its time. */
 async function endSuite(): Promise<void> {
   await processes.end();
   report({ record: "end" });
+  const failed = [...told.values()].some(({ error }) => error !== undefined);
+  if (hasRunner) Deno.exit(failed ? 1 : 0);
 }
 
 /** By runner: the task whose tests had its process last, and whether they have left nothing behind there. */

@@ -4,14 +4,13 @@
  * @module
  */
 
-import { findLesson, type LessonInfo } from "../course.ts";
+import { findSlug, type LessonInfo, readLesson } from "../course.ts";
 import { CommandError } from "../errors.ts";
-import { grade } from "../grade.ts";
+import { grade, type GradeRequest } from "../grade.ts";
 import { ProgressStore } from "../progress.ts";
 import { SUITE_ENV } from "../records.ts";
-import { TASKS_FOR_ONE } from "../suite.ts";
+import { startSuite, TASKS_FOR_ONE } from "../suite.ts";
 import { ProgressLine, type Screen, standardScreen } from "../terminal.ts";
-import type { Lang } from "../text.ts";
 import { typeErrors, viewTypeErrors } from "../type_errors.ts";
 import { viewHead, viewProgress, viewSummary, viewTask } from "../view.ts";
 import { readOptions, userPath, wholeNumber } from "./options.ts";
@@ -22,15 +21,9 @@ const STATUS = { pass: 0, fail: 1, error: 2 };
 const INTERRUPTED = 130;
 
 /** What is graded, and how it is told. */
-interface Job {
-  root: string;
-  lesson: LessonInfo;
-  target: { path: string; label: string };
-  tasks: number[] | undefined;
-  /** The seed that was asked for. */
-  seed: number | undefined;
+interface Job extends GradeRequest {
+  signal: AbortSignal;
   asJson: boolean;
-  lang: Lang;
   screen: Screen;
 }
 
@@ -52,37 +45,41 @@ export async function lessonCommand(args: string[], root: string): Promise<numbe
       { en: "Tasks are chosen with --task K.", ko: "과제는 --task K 로 고릅니다." },
     );
   }
-  const lesson = await findLesson(root, wholeNumber(number, "lesson", 1));
-  const job: Job = {
-    root,
-    lesson,
-    target: await findTarget(root, values.get("target"), flags.has("solution")),
-    tasks: readTasks(options.lists.get("task")!, lesson),
-    seed: values.has("seed") ? wholeNumber(values.get("seed"), "--seed", 0) : undefined,
-    asJson: flags.has("json"),
-    lang: options.lang,
-    screen: standardScreen(),
-  };
-  if (flags.has("watch")) {
-    if (job.asJson) {
-      throw new CommandError({
-        en: "Give either --watch or --json, not both.",
-        ko: "--watch 와 --json 은 함께 쓸 수 없습니다.",
-      });
-    }
-    return await watch(job);
+  const slug = await findSlug(root, wholeNumber(number, "lesson", 1));
+  const target = await findTarget(root, values.get("target"), flags.has("solution"));
+  const given = options.lists.get("task")!.map((text) => wholeNumber(text, "--task", 1));
+  const tasks = given.length > 0 ? given : undefined;
+  const seed = values.has("seed") ? wholeNumber(values.get("seed"), "--seed", 0) : undefined;
+  const [asJson, watches] = [flags.has("json"), flags.has("watch")];
+  if (asJson && watches) {
+    throw new CommandError({
+      en: "Give either --watch or --json, not both.",
+      ko: "--watch 와 --json 은 함께 쓸 수 없습니다.",
+    });
   }
+  const { lang } = options;
+  const job = { root, target, tasks, seed, lang };
+  if (watches) return await watch({ ...job, lesson: await readTasks(root, slug, tasks) });
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   Deno.addSignalListener("SIGINT", onSignal);
   if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", onSignal);
-  return await gradeOnce(job, interrupt.signal);
+  const request = {
+    ...job,
+    slug,
+    seed: seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
+    importMap: Deno.env.get(SUITE_ENV.importMap),
+    tasksAtATime: TASKS_FOR_ONE,
+    signal: interrupt.signal,
+  };
+  // While it starts, the lesson is read.
+  await using prepared = startSuite(request);
+  const lesson = await readTasks(root, slug, tasks);
+  return await gradeOnce({ ...request, lesson, prepared, asJson, screen: standardScreen() });
 }
 
-async function gradeOnce(job: Job, signal: AbortSignal): Promise<number> {
-  const { root, lesson, target, tasks, asJson, lang, screen } = job;
-  const importMap = Deno.env.get(SUITE_ENV.importMap);
-  const seed = job.seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+async function gradeOnce(job: Job): Promise<number> {
+  const { root, lesson, target, tasks, asJson, lang, screen, importMap, signal } = job;
   const view = { screen, lang, lesson: lesson.number, told: new Set<string>() };
   const exercise = `${target.path}/${lesson.slug}/exercise.ts`;
   const label = `${target.label}/${lesson.slug}/exercise.ts`;
@@ -97,15 +94,7 @@ async function gradeOnce(job: Job, signal: AbortSignal): Promise<number> {
   };
   showNext();
   const result = await grade({
-    root,
-    lesson,
-    target,
-    seed,
-    lang,
-    importMap,
-    tasks,
-    tasksAtATime: TASKS_FOR_ONE,
-    signal,
+    ...job,
     onTask: (task) => {
       if (asJson || signal.aborted) return;
       progress.clear();
@@ -127,8 +116,13 @@ async function gradeOnce(job: Job, signal: AbortSignal): Promise<number> {
   return signal.aborted ? INTERRUPTED : STATUS[result.status];
 }
 
-function readTasks(given: string[], lesson: LessonInfo): number[] | undefined {
-  const tasks = given.map((text) => wholeNumber(text, "--task", 1));
+/** Reads the lesson, which has to have these tasks. */
+async function readTasks(
+  root: string,
+  slug: string,
+  tasks: number[] = [],
+): Promise<LessonInfo> {
+  const lesson = await readLesson(root, slug);
   for (const task of tasks) {
     if (lesson.tasks.some((info) => info.task === task)) continue;
     const known = lesson.tasks.map((info) => info.task).join(", ");
@@ -140,7 +134,7 @@ function readTasks(given: string[], lesson: LessonInfo): number[] | undefined {
       { en: `Tasks: ${known}`, ko: `과제: ${known}` },
     );
   }
-  return tasks.length > 0 ? tasks : undefined;
+  return lesson;
 }
 
 /** The folder to grade: the learner's, the model's, or one that the user names. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { unicodeWidth } from "@std/cli/unicode-width";
+import { unicodeWidth } from "../std/in_force.ts";
 import { findLesson, type LessonInfo, lessonSlugs, readLesson } from "../course.ts";
 import {
   isPassed,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseArgs } from "@std/cli/parse-args";
+import { parseArgs } from "../std/in_force.ts";
 import { CommandError } from "../errors.ts";
 import { isLang, type Lang, langOfEnvironment } from "../text.ts";
 

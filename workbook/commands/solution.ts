@@ -4,7 +4,7 @@
  * @module
  */
 
-import { unicodeWidth } from "@std/cli/unicode-width";
+import { unicodeWidth } from "../std/in_force.ts";
 import { findLesson, type LessonInfo, readText } from "../course.ts";
 import { CommandError } from "../errors.ts";
 import { type DiffLine, diffLines, withGaps } from "../line_diff.ts";

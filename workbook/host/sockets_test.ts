@@ -4,7 +4,7 @@
  */
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Child } from "../../tests/support/child.ts";
+import { Child, spawnChild } from "../../tests/support/child.ts";
 import { decodeValue, encodeArg, Pattern, Remote, View } from "../../tests/support/wire.ts";
 import { patternBytes } from "../pattern.ts";
 import type { Answer, WireEvent } from "../protocol.ts";
@@ -77,7 +77,7 @@ class Session implements AsyncDisposable {
   static async start(rawOnly?: boolean): Promise<Session> {
     const dir = await Deno.makeTempDir({ prefix: "workbook sockets 소켓 " });
     await Deno.writeTextFile(`${dir}/exercise.ts`, EXERCISE);
-    const session = new Session(dir, new Child(dir));
+    const session = new Session(dir, new Child(spawnChild(dir)));
     await session.child.ready;
     const url = new URL(`file://${encodeURI(dir)}/exercise.ts`).href;
     await session.child.order({ op: "load", url, ...(rawOnly !== undefined && { rawOnly }) });

@@ -134,10 +134,6 @@ export class Grader {
       onTask: (task) => {
         if (!signal.aborted) this.#listener.taskGraded(task);
       },
-    }).catch(async (error) => {
-      // The suite may not have been run at all.
-      await taken?.suite.discard();
-      throw error;
     });
     if (signal.aborted) return;
     this.#listener.graded(result);
