@@ -26,6 +26,7 @@ const {
   hold,
   holding,
   setHome,
+  toBase64,
 } = valueTools();
 const {
   acceptQuietly,
@@ -63,6 +64,7 @@ const SPOILT = 0x99;
 /** Longer outcomes are told each time, and not kept. */
 const MAX_SEEN_CHARS = 4_000;
 const promiseClass = Promise;
+const digest = crypto.subtle.digest.bind(crypto.subtle);
 /** Exports that are told, and how much of each name. */
 const MAX_EXPORTS = 500;
 const MAX_EXPORT_CHARS = 80;
@@ -107,13 +109,28 @@ async function load(
 }
 
 /** Runs a function of the learner's and tells how it ended. */
-async function answerCall(id: number, run: () => unknown, held = false): Promise<void> {
+async function answerCall(
+  id: number,
+  run: () => unknown,
+  { hold: held = false, digest: digested = false } = {},
+): Promise<void> {
+  let bytes: Uint8Array | undefined;
   const outcome = await outcomeOf(run, (result) => {
+    if (digested && isBytes(result)) bytes = result;
+    if (bytes) return encode(undefined);
     const keep = held && typeof result === "object" && result !== null;
     return keep ? handleValue(result as object, "object") : encode(result);
   });
+  if (bytes && outcome.ok) outcome.value = await digestOf(bytes);
   reportReplaced();
   say({ id, ...outcome });
+}
+
+/** Bytes as they are told where megabytes of them would have to be. */
+async function digestOf(result: Uint8Array): Promise<WireValue> {
+  const bytes = bytesOf(result)!;
+  const sha256 = toBase64(new bytesClass(await digest("SHA-256", bytes)));
+  return { is: "digest", handle: hold(bytes), length: lengthOf(bytes), sha256 };
 }
 
 async function outcomeOf(
@@ -283,7 +300,7 @@ async function obey(order: Order): Promise<void> {
     }
     case "call": {
       const run = exercise[order.name] as (...args: unknown[]) => unknown;
-      return await answerCall(id, () => run(...order.args.map(decode)), order.hold);
+      return await answerCall(id, () => run(...order.args.map(decode)), order);
     }
     case "callEach":
       return await callEach(order);
@@ -299,7 +316,7 @@ async function obey(order: Order): Promise<void> {
         await run();
         return canBind(bind!);
       };
-      return await answerCall(id, bind ? thenBind : run, order.hold);
+      return await answerCall(id, bind ? thenBind : run, order);
     }
     case "get":
       return await answerCall(
@@ -311,7 +328,9 @@ async function obey(order: Order): Promise<void> {
     case "hold":
       return say({ id, ok: true, value: handleValue(decode(order.value) as object, "object") });
     case "iterate":
-      return await answerCall(id, () => iteratorOf(holding(order.handle), order.name), true);
+      return await answerCall(id, () => iteratorOf(holding(order.handle), order.name), {
+        hold: true,
+      });
     case "collect": {
       const iterator = holding(order.handle) as AsyncIterator<unknown>;
       return await answerCall(id, () => collected(iterator, order.most));

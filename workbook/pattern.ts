@@ -8,9 +8,13 @@
 /** A prime, so that a piece lost or repeated does not line up with the sequence again. */
 const BLOCK_BYTES = 65_521;
 
-/** `length` bytes drawn from `seed` (xorshift, Marsaglia 2003), the same wherever they are made. */
+/**
+ * `length` bytes drawn from `seed` (xorshift, Marsaglia 2003), the same wherever they are made. Seed 0 gives zeros, which
+ * the system does not even make before somebody writes there.
+ */
 export function patternBytes(seed: number, length: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(length);
+  if (seed === 0) return bytes;
   let x = (seed | 0) || 1;
   const end = Math.min(length, BLOCK_BYTES);
   for (let i = 0; i < end; i++) {

@@ -37,6 +37,8 @@ export type WireValue =
   | { is: "bigint"; text: string }
   | { is: "symbol"; text: string }
   | { is: "bytes"; base64: string }
+  /** Bytes that stay in the child under a handle, told by their SHA-256 in base64. */
+  | { is: "digest"; handle: string; length: number; sha256: string }
   | { is: "array"; items: WireValue[] }
   /** Texts and ordinary numbers stand for themselves. */
   | { is: "record"; entries: [string, WireValue | string | number][] }
@@ -140,7 +142,10 @@ export type Order =
     brief?: string;
   }
   | { id: number; op: "construct"; name: string; args: WireArg[] }
-  /** `bind`: when the method is done, the answer is at once whether that address can be bound, not what it returned. */
+  /**
+   * `bind`: when the method is done, the answer is at once whether that address can be bound, not what it returned.
+   * `digest`: bytes that come back stay in the child, and are told by their digest.
+   */
   | {
     id: number;
     op: "method";
@@ -148,6 +153,7 @@ export type Order =
     name: string;
     args: WireArg[];
     hold?: boolean;
+    digest?: boolean;
     bind?: { hostname: string; port: number };
   }
   | { id: number; op: "get"; handle: string; name: string }

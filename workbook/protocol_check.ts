@@ -110,6 +110,8 @@ function isValue(value: unknown, level = 0): boolean {
       return typeof value.text === "string" && /^-?\d+$/.test(value.text);
     case "bytes":
       return isBase64(value.base64);
+    case "digest":
+      return isText(value.handle) && isNumber(value.length) && isBase64(value.sha256);
     case "array":
       return Array.isArray(value.items) && value.items.every((item) => inner(item));
     case "record":

@@ -20,7 +20,7 @@ export const SUITE_ENV = {
   seed: "WORKBOOK_SEED",
   /** Task numbers to grade, comma-separated; absent for all. */
   tasks: "WORKBOOK_TASKS",
-  /** How many tasks run at a time; absent for one. */
+  /** How many tasks run at a time, but for one more where tests wait; absent for one. */
   tasksAtATime: "WORKBOOK_TASKS_AT_A_TIME",
   /** The word that opens a record. */
   word: "WORKBOOK_WORD",

@@ -28,7 +28,10 @@ export interface SuiteRequest {
   seed: number;
   /** Only these tasks. */
   tasks?: number[] | undefined;
-  /** How many tasks run at a time, where nothing else needs the machine's cores; one unless it is given. */
+  /**
+   * How many tasks run at a time, where nothing else needs the machine's cores; one unless it is given. Of a lesson with
+   * tests that wait it is one more, if it is more than one.
+   */
   tasksAtATime?: number | undefined;
   /** Runs the tests in an order drawn from this number, one after the other. */
   shuffle?: number | undefined;
@@ -75,7 +78,7 @@ export interface SuiteReport {
 }
 
 /** How many tasks run at a time where one person waits for one verdict. More would have more wait for the processor. */
-export const TASKS_FOR_ONE = Math.min(3, navigator.hardwareConcurrency + 1);
+export const TASKS_FOR_ONE = Math.min(2, navigator.hardwareConcurrency);
 
 /** Time for a suite to start and to say what it will run, in milliseconds. */
 const START_MS = 30_000;

@@ -88,19 +88,17 @@ type Bytes = Uint8Array<ArrayBuffer>;
 type Header = { type: string } & Record<string, unknown>;
 type Frame = { header: Header; body: Bytes };
 
-function encodeFrame(header: Header, body: Uint8Array = new Uint8Array(0)): Bytes {
+/** What stands before the body. */
+function encodeHead(header: Header, bodyBytes: number): Bytes {
   const line = new TextEncoder().encode(`${JSON.stringify(header)}\n`);
-  const length = line.length + body.length;
+  const length = line.length + bodyBytes;
   if (length > MAX_FRAME_BYTES) {
-    throw new RangeError(
-      `Cannot send ${body.length} bytes: a frame has ${MAX_FRAME_BYTES} at most`,
-    );
+    throw new RangeError(`Cannot send ${bodyBytes} bytes: a frame has ${MAX_FRAME_BYTES} at most`);
   }
-  const frame = new Uint8Array(4 + length);
-  new DataView(frame.buffer).setUint32(0, length);
-  frame.set(line, 4);
-  frame.set(body, 4 + line.length);
-  return frame;
+  const head = new Uint8Array(4 + line.length);
+  new DataView(head.buffer).setUint32(0, length);
+  head.set(line, 4);
+  return head;
 }
 
 /** Yields frames until the stream ends; throws at the first that is none. `heard` is told of each read. */
@@ -136,6 +134,13 @@ async function* readFrames(conn: Deno.Conn, heard: () => void): AsyncGenerator<F
 // Two things go on at a link at the same time, and neither waits for the other: `#write()` empties the
 // queue, and whoever iterates `frames` reads. That is all it takes for both directions at once.
 
+/** One frame that is to be written: its head, and its body, which is not copied for that. */
+interface Waiting {
+  parts: Uint8Array[];
+  resolve: () => void;
+  reject: (error: Error) => void;
+}
+
 /** One connection, whoever dialled it, and the queue of what is to be written to it. */
 class Link {
   id = "";
@@ -148,7 +153,7 @@ class Link {
   /** This connection is the link no more: it has ended, or a better one is there. */
   readonly over = Promise.withResolvers<void>();
   error?: Error;
-  readonly #queue: { bytes: Bytes; resolve: () => void; reject: (error: Error) => void }[] = [];
+  readonly #queue: Waiting[] = [];
   #waitingBytes = 0;
   #writing = false;
   #retired = false;
@@ -170,21 +175,21 @@ class Link {
     conn.setNoDelay();
   }
 
-  send(header: Header, body?: Uint8Array): Promise<void> {
-    return this.queue(encodeFrame(header, body));
-  }
-
-  /** Queues a frame. The promise is for whom it concerns: nobody has to await or catch it. */
-  queue(bytes: Bytes): Promise<void> {
+  /**
+   * Queues a frame, whose body has to stay as it is until the promise is settled. That is for whom it concerns: nobody
+   * has to await or catch it.
+   */
+  send(header: Header, body: Uint8Array = new Uint8Array(0)): Promise<void> {
+    const parts = [encodeHead(header, body.length), body];
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     promise.catch(() => {});
-    this.#waitingBytes += bytes.length;
+    this.#waitingBytes += parts[0]!.length + body.length;
     // Who does not read costs memory here: so much of it, and no more.
     if (this.#waitingBytes > MAX_WAITING_BYTES) this.end(new Error("The peer reads too slowly"));
     if (this.error || this.#retired) {
       reject(this.error ?? new Deno.errors.NotConnected("The link has ended"));
     } else {
-      this.#queue.push({ bytes, resolve, reject });
+      this.#queue.push({ parts, resolve, reject });
       this.#write();
     }
     return promise;
@@ -196,10 +201,12 @@ class Link {
     this.#writing = true;
     try {
       for (let next; (next = this.#queue[0]); this.#queue.shift()) {
-        for (let sent = 0; sent < next.bytes.length;) {
-          const count = await this.conn.write(next.bytes.subarray(sent));
-          sent += count;
-          this.#waitingBytes -= count;
+        for (const bytes of next.parts) {
+          for (let sent = 0; sent < bytes.length;) {
+            const count = await this.conn.write(bytes.subarray(sent));
+            sent += count;
+            this.#waitingBytes -= count;
+          }
         }
         next.resolve();
       }
@@ -471,8 +478,9 @@ class LocalPeer implements Peer {
 
   // deno-lint-ignore require-await -- no link is waited for, and that is the point
   async broadcast(body: Uint8Array): Promise<void> {
-    const frame = encodeFrame({ type: "message" }, body);
-    for (const link of this.#links.values()) link.queue(frame);
+    // One copy for all: when this resolves, the bytes are the caller's again.
+    const copy = new Uint8Array(body);
+    for (const link of this.#links.values()) link.send({ type: "message" }, copy);
   }
 
   share(content: Uint8Array): Promise<string> {

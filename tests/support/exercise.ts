@@ -23,7 +23,10 @@ export interface Loaded {
 export const dir = Deno.env.get(SUITE_ENV.exercise) ?? lessonDirOf(Deno.mainModule);
 export const path = `${dir}/exercise.ts`;
 
-/** How many tasks run at a time. In disorder, or started by hand, it is one test after the other. */
+/**
+ * How many tasks run at a time, but for one more where tests wait. In disorder, or started by hand, it is one test after
+ * the other.
+ */
 export const TASKS_AT_A_TIME = Number(Deno.env.get(SUITE_ENV.tasksAtATime) ?? 1);
 
 /** How many processes a suite that waits starts beside one for each runner: for tests after those that fail. */

@@ -7,6 +7,7 @@
  */
 
 import { concat } from "./bytes.ts";
+import { toBase64 } from "./wire.ts";
 
 /** The line that says what a frame is. */
 export type Header = { type: string } & Record<string, unknown>;
@@ -105,6 +106,8 @@ function decode(payload: Uint8Array<ArrayBuffer>, length: number): Frame {
 export interface SharedContent {
   bytes: Uint8Array<ArrayBuffer>;
   hash: string;
+  /** The SHA-256 of all bytes, in base64. */
+  sha256: string;
   /** The SHA-256 of every chunk, in order. */
   manifest: Uint8Array<ArrayBuffer>;
   chunks: Uint8Array<ArrayBuffer>[];
@@ -117,7 +120,8 @@ export async function sharedContent(bytes: Uint8Array<ArrayBuffer>): Promise<Sha
     (_, i) => bytes.subarray(i * CHUNK_BYTES, (i + 1) * CHUNK_BYTES),
   );
   const manifest = concat(...await Promise.all(chunks.map(sha256)));
-  return { bytes, chunks, manifest, hash: hexOf(await sha256(manifest)) };
+  const [hash, whole] = await Promise.all([sha256(manifest), sha256(bytes)]);
+  return { bytes, chunks, manifest, hash: hexOf(hash), sha256: toBase64(whole) };
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {

@@ -21,7 +21,16 @@ import { type ExerciseFile, isSlip, notExported, refusal, showValue, threw } fro
 import { fail, TaskFailure } from "./failure.ts";
 import { filesOf } from "./kernel.ts";
 import type { Transcript } from "./transcript.ts";
-import { decodeValue, encodeArg, Pattern, Remote, RemoteError, Unshown, View } from "./wire.ts";
+import {
+  decodeValue,
+  Digest,
+  encodeArg,
+  Pattern,
+  Remote,
+  RemoteError,
+  Unshown,
+  View,
+} from "./wire.ts";
 
 /** A socket in the learner's process, with its own address. */
 export interface RemoteSocket extends Remote {
@@ -46,6 +55,8 @@ export interface CallOptions {
   mistakeOf?: (error: WireError) => string | undefined;
   /** The object that comes back stays in the learner's process, also where it could be sent. */
   hold?: boolean;
+  /** Bytes that a method returns stay in the learner's process, and their digest comes back. */
+  digest?: boolean;
   /** Instead of what the method returns: whether this address can be bound as soon as it is done. */
   bind?: Endpoint;
   /** The test judges itself what the call rejects with; else that ends the test at once. */
@@ -55,7 +66,14 @@ export interface CallOptions {
 type CallOrder =
   | { op: "call"; name: string; hold?: boolean }
   | { op: "construct"; name: string }
-  | { op: "method"; handle: string; name: string; hold?: boolean; bind?: Endpoint }
+  | {
+    op: "method";
+    handle: string;
+    name: string;
+    hold?: boolean;
+    digest?: boolean;
+    bind?: Endpoint;
+  }
   | { op: "get"; handle: string; name: string }
   | { op: "collect"; handle: string; most: number };
 
@@ -419,12 +437,13 @@ export class Learner {
     options: CallOptions = {},
   ): Promise<unknown> {
     const { handle } = object;
-    const { hold, bind } = options;
+    const { hold, digest, bind } = options;
     const order = {
       op: "method",
       handle,
       name,
       ...(hold && { hold }),
+      ...(digest && { digest }),
       ...(bind && { bind }),
     } as const;
     const returned = this.#returned(order, args, options, `${object.className}.${name}`);
@@ -469,8 +488,8 @@ export class Learner {
   }
 
   /** The value that a handle stands for, as it is now. */
-  async value(remote: Remote): Promise<unknown> {
-    return this.#decode(valueIn(await this.order({ op: "value", handle: remote.handle })));
+  async value({ handle }: Remote | Digest): Promise<unknown> {
+    return this.#decode(valueIn(await this.order({ op: "value", handle })));
   }
 
   /** Keeps bytes, or another object, in the learner's process: every call that is given them gets that very object. */
@@ -589,7 +608,8 @@ export class Learner {
     } else if (Array.isArray(value)) value.forEach((item) => this.#remember(item));
     else if (
       typeof value === "object" && value !== null &&
-      !(value instanceof Uint8Array || value instanceof RemoteError || value instanceof Unshown)
+      !(value instanceof Uint8Array || value instanceof RemoteError || value instanceof Digest ||
+        value instanceof Unshown)
     ) Object.values(value).forEach((item) => this.#remember(item));
   }
 

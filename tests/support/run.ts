@@ -185,7 +185,8 @@ export class Run {
     for (const process of this.#processes) {
       const { learner } = process;
       if (learner?.killed === false) await this.#expectNothingLeft(learner, process);
-      else this.leftNothing = false;
+      // A further process that was killed is replaced when one is needed.
+      else if (process === this.#processes[0]) this.leftNothing = false;
     }
   }
 

@@ -162,7 +162,9 @@ function ahead(test: Declared): Promise<Outcome> {
   if (!outcomes) {
     outcomes = new Map(declared.map((test) => [test, Promise.withResolvers()]));
     const schedule = new Schedule(declared);
-    for (let i = 0; i < TASKS_AT_A_TIME; i++) runAll(i, schedule, outcomes);
+    // While a test waits, the processor has time for another one.
+    const runners = TASKS_AT_A_TIME + (declared.some(({ waitsMs }) => waitsMs > 0) ? 1 : 0);
+    for (let i = 0; i < runners; i++) runAll(i, schedule, outcomes);
   }
   return outcomes.get(test)!.promise;
 }

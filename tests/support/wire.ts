@@ -39,12 +39,17 @@ export class RemoteError {
   constructor(readonly wire: WireError) {}
 }
 
+/** Bytes that stay in the learner's process, and their SHA-256 in base64. */
+export class Digest {
+  constructor(readonly handle: string, readonly length: number, readonly sha256: string) {}
+}
+
 /** An argument that is a view into a longer buffer, with `around` other bytes before and after. */
 export class View {
   constructor(readonly bytes: Uint8Array, readonly around = 5) {}
 }
 
-/** An argument of many bytes, which the learner's process makes by itself. */
+/** An argument of many bytes, which the learner's process makes by itself; zeros if the seed is 0. */
 export class Pattern {
   constructor(readonly seed: number, readonly length: number) {}
 
@@ -101,6 +106,8 @@ export function decodeValue(wire: WireValue): unknown {
       return new Unshown(wire.text);
     case "bytes":
       return fromBase64(wire.base64);
+    case "digest":
+      return new Digest(wire.handle, wire.length, wire.sha256);
     case "array":
       return wire.items.map(decodeValue);
     case "record":
