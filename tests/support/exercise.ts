@@ -167,6 +167,11 @@ export class Processes {
     for (let i = 0; i < TASKS_AT_A_TIME && !waits; i++) this.#spares.push(start());
   }
 
+  /** Whether `runner` has a process that lives. */
+  has(runner: number): boolean {
+    return this.#own.get(runner)?.child.end === undefined && this.#own.has(runner);
+  }
+
   /** The process of `runner`, a fresh one if the last is gone. */
   take(runner: number): Loaded {
     const own = this.#own.get(runner);

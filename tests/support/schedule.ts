@@ -18,6 +18,11 @@ export class Schedule<T extends { task: number }> {
     this.#tasks = [...Map.groupBy(tests, ({ task }) => task).values()];
   }
 
+  /** Whether `runner` has tests left of the task that it has begun. */
+  isAmidTask(runner: number): boolean {
+    return (this.#begun.get(runner)?.length ?? 0) > 0;
+  }
+
   /** The next test for `runner`, a number from 0; none if all are taken. */
   next(runner: number): T | undefined {
     const own = this.#begun.get(runner);

@@ -49,6 +49,8 @@ interface Declared extends RunnableTest {
 
 /** A task's time unless it says otherwise, in milliseconds. */
 const DEADLINE_MS = 2_000;
+/** What a process costs until it does what the last one did as fast. */
+const PROCESS_MS = 50;
 /** How long the machine may take to start a process: a fault of the machine's, not of the learner's. */
 const START_MS = 20_000;
 
@@ -164,10 +166,14 @@ function ahead(test: Declared): Promise<Outcome> {
     const schedule = new Schedule(declared);
     // While a test waits, the processor has time for another one.
     const runners = TASKS_AT_A_TIME + (declared.some(({ waitsMs }) => waitsMs > 0) ? 1 : 0);
+    running = runners;
     for (let i = 0; i < runners; i++) runAll(i, schedule, outcomes);
   }
   return outcomes.get(test)!.promise;
 }
+
+/** How many runners have not stopped. */
+let running = 0;
 
 /** As `runner` runs one test after another. */
 async function runAll(
@@ -176,8 +182,20 @@ async function runAll(
   outcomes: Map<Declared, PromiseWithResolvers<Outcome>>,
 ): Promise<void> {
   for (let test = schedule.next(runner); test; test = schedule.next(runner)) {
-    outcomes.get(test)!.resolve(await run(test, runner));
+    const outcome = await run(test, runner);
+    outcomes.get(test)!.resolve(outcome);
+    // What a process takes to start is the others' time, unless they wait for longer.
+    const needsOne = !processes.has(runner) ||
+      (!before.get(runner)?.clean && !schedule.isAmidTask(runner));
+    const passed = outcome.error === undefined;
+    if (running > TASKS_AT_A_TIME && passed && needsOne && waitsLeftMs() < PROCESS_MS) break;
   }
+  running--;
+}
+
+/** What the tests that have not ended wait for by their nature. */
+function waitsLeftMs(): number {
+  return remaining().reduce((sum, { waitsMs }) => sum + waitsMs, 0);
 }
 
 /** Tests that have ended, and those that have been reported. They may run in any order. */
