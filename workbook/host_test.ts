@@ -11,7 +11,7 @@ import {
   OrderError,
   spawnChild,
 } from "../tests/support/child.ts";
-import { decodeValue, encodeArg, Remote } from "../tests/support/wire.ts";
+import { decodeValue, Digest, encodeArg, Remote } from "../tests/support/wire.ts";
 import type { Answer, WireEvent } from "./protocol.ts";
 
 /** A process with an exercise in a folder of its own. It is ended, and the folder deleted, when the test ends. */
@@ -516,6 +516,25 @@ Deno.test("what the host is told to hold is one object, for every call that is g
   assertEquals(filled, held);
   assertEquals(await learner.call("first", held), 5);
   assertEquals(await learner.ask({ op: "value", handle }), new Uint8Array([5, 5]));
+});
+
+Deno.test("bytes that a method returns are told by their digest if asked for, and stay where they are", async () => {
+  await using learner = await Learner.with(`
+    const bytes = new Uint8Array(100_000).fill(7);
+    export const made = () => ({ bytes: async () => bytes.subarray(1, 99_001), text: () => "none" });
+  `);
+  await learner.load();
+  const made = await learner.ask({ op: "call", name: "made", args: [], hold: true });
+  assert(made instanceof Remote);
+  const ask = (name: string) =>
+    learner.ask({ op: "method", handle: made.handle, name, args: [], digest: true });
+  const told = await ask("bytes");
+  assert(told instanceof Digest);
+  const expected = new Uint8Array(99_000).fill(7);
+  const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", expected)).toBase64();
+  assertEquals([told.length, told.sha256], [99_000, sha256]);
+  assertEquals(await learner.ask({ op: "value", handle: told.handle }), expected);
+  assertEquals(await ask("text"), "none");
 });
 
 Deno.test("the clock of timers that is put forward fires those that are due by then, in their order, an interval once", async () => {

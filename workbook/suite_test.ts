@@ -6,7 +6,13 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { lessonResult } from "./grade.ts";
 import { SUITE_ENV } from "./records.ts";
 import type { LessonResult } from "./result.ts";
-import { prepareSuite, runSuite, type SuiteReport, type SuiteRequest } from "./suite.ts";
+import {
+  prepareSuite,
+  runSuite,
+  startSuite,
+  type SuiteReport,
+  type SuiteRequest,
+} from "./suite.ts";
 import { same } from "./text.ts";
 
 const HERE = decodeURIComponent(new URL("..", import.meta.url).pathname);
@@ -273,6 +279,55 @@ Deno.test("runSuite() runs two tasks at a time if asked to, and tells them in th
 
   const alone = await root.run({ tasks: [1] });
   assertEquals(alone.tests.get(0)?.failure?.kind, "hang");
+});
+
+Deno.test("a runner beyond those asked for comes where tests wait, and starts no second process", async () => {
+  const me =
+    "const me = Math.random();\nexport const who = () => { console.error(`I am ${me}`); };\n";
+  await using root = await Root.with(
+    `${TASKS}
+    const three = Promise.withResolvers<void>();
+    let here = 0;
+    const who = (n: number, waitsMs: number) => task(n, same("who"), async ({ learner }) => {
+      await learner.call("who");
+      if (n === 2) return;
+      if (++here === 3) three.resolve();
+      await three.promise;
+      if (n === 4) await learner.call("lazy");
+      else await new Promise((resolve) => setTimeout(resolve, 200));
+    }, { waitsMs });
+    who(1, 1);
+    who(2, 0);
+    who(3, 0);
+    who(4, 0);`,
+    `${me}export const lazy = () => void setTimeout(() => {}, 60_000);`,
+  );
+  const report = await root.run({ tasksAtATime: 2 });
+  assertEquals(resultOf(report).status, "pass", JSON.stringify(report));
+  assertEquals(new Set([...report.outputs.values()].map((text) => text.trim())).size, 3);
+});
+
+Deno.test({
+  name: "processes of the learner's start before the suite's own file is loaded",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using root = await Root.with(`${TASKS}
+      const children = () => [...Deno.readDirSync("/proc")].filter(({ name }) => {
+        try {
+          const status = Deno.readTextFileSync(\`/proc/\${name}/status\`);
+          return /^\\d+$/.test(name) && status.includes(\`\\nPPid:\\t\${Deno.pid}\\n\`);
+        } catch {
+          return false;
+        }
+      }).length;
+      const early = children();
+      task(1, same("two"), async ({ learner }) => {
+        await learner.call("two");
+        if (early !== 1 || children() !== 1) fail({ received: \`\${early}, \${children()}\` });
+      });`);
+    const report = await root.run();
+    assertEquals(report.tests.get(0)?.status, "pass", JSON.stringify(report));
+  },
 });
 
 Deno.test("runSuite() goes on when a promise that no test waits for is rejected", async () => {
@@ -579,10 +634,36 @@ Deno.test("prepareSuite() can be discarded, or ended while it runs, and leaves n
     signal: AbortSignal.timeout(300),
   });
   assertMatch(report.trouble!.en, /interrupted/);
+  await expectNothingRuns(root);
+});
+
+/** Fails if a process of that workbook's runs. */
+async function expectNothingRuns({ path }: Root): Promise<void> {
   if (Deno.build.os !== "linux") return;
   for (const { name } of Deno.readDirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const line = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
-    assert(!line.includes(root.path), line);
+    assert(!line.includes(path), line);
   }
+}
+
+Deno.test("startSuite() loses nothing of what the suite tells before it is run", async () => {
+  await using root = await Root.with(`${TASKS}${calls(1)}${calls(2)}`);
+  const target = { path: `${root.path}/answers`, label: "answers" };
+  const prepared = startSuite({ root: root.path, slug: SLUG, target, seed: 7, importMap });
+  while (!prepared.hasEnded) await new Promise((resolve) => setTimeout(resolve, 5));
+  const told: number[] = [];
+  const report = await root.run({ prepared }, (task) => told.push(task));
+  assertEquals([report.trouble, told], [undefined, [1, 2]]);
+});
+
+Deno.test("startSuite() can be left alone, and leaves nothing", async () => {
+  await using root = await Root.with(`${TASKS}${calls(1)}`, "for (;;);\n");
+  const target = { path: `${root.path}/answers`, label: "answers" };
+  const request = { root: root.path, slug: SLUG, target, seed: 7, importMap };
+  {
+    await using prepared = startSuite(request);
+    assert(!prepared.hasEnded);
+  }
+  await expectNothingRuns(root);
 });

@@ -22,6 +22,13 @@ Deno.test("a second runner begins with the last task, and each ends the task tha
   assertEquals(taken([2, 1, 2], [0, 1, 0, 1, 0, 1]), "1a 3a 1b 3b 2a -");
 });
 
+Deno.test("a runner is amid a task until it has taken its last test", () => {
+  const schedule = new Schedule(testsOf(2));
+  const amid = [schedule.isAmidTask(0)];
+  while (schedule.next(0)) amid.push(schedule.isAmidTask(0));
+  assertEquals(amid, [false, true, false]);
+});
+
 Deno.test("a runner without a task of its own helps with the longest, from its end", () => {
   assertEquals(taken([1, 5], [0, 1, 0, 0, 1, 1, 0]), "1a 2a 2e 2d 2b 2c -");
   assertEquals(taken([2, 3, 4], [0, 1, 2, 0, 0, 0, 0, 1, 2]), "1a 3a 2a 1b 3d 3c 2c 3b 2b");

@@ -256,6 +256,10 @@ Deno.test("bytes can be handed over as a view into a longer buffer, or by their 
   assertEquals(received, pattern.bytes);
 });
 
+Deno.test("patternBytes() of seed 0 are zeros", () => {
+  assertEquals(patternBytes(0, 100_000), new Uint8Array(100_000));
+});
+
 Deno.test("patternBytes() is the same for a seed, another for another, and its parts differ", () => {
   const long = patternBytes(3, 200_000);
   assertEquals(patternBytes(3, 100), long.slice(0, 100));
