@@ -238,6 +238,21 @@ Deno.test("tests share a process until one fails, or its task leaves something; 
   ]);
 });
 
+Deno.test("a task that has killed a further process of its own leaves the first one to the next task", async () => {
+  await using root = await Root.with(
+    `${TASKS}
+    task(1, same("kills"), async ({ learner, another }) => {
+      await learner.call("who");
+      await (await another()).kill();
+    });
+    task(2, same("comes next"), async ({ learner }) => void await learner.call("who"));`,
+    "const me = Math.random();\nexport const who = () => { console.error(`I am ${me}`); };\n",
+  );
+  const { outputs } = await root.run();
+  assertMatch(outputs.get(1)!, /^I am 0\.\d+\n$/);
+  assertEquals(outputs.get(2), outputs.get(1));
+});
+
 Deno.test("runSuite() runs the tasks that are asked for, and no others", async () => {
   await using root = await Root.with(TASKS + calls(1) + calls(2));
   const report = await root.run({ tasks: [2] });
