@@ -1947,8 +1947,14 @@ task(5, {
     await alice.send("carol", bytes("too late"), "one-loss-ends-all");
     carol.learner.kill();
   });
-  await alice.expectPeers([bob.entry], "lost-peer-listed");
-  await bob.expectPeers([alice.entry], "lost-peer-listed");
+  const others = [[alice, bob], [bob, alice]] as const;
+  for (const [peer, other] of others) {
+    const endsAll = (listed: unknown) =>
+      Array.isArray(listed) && !listed.some((one) => one?.id === other.id)
+        ? "one-loss-ends-all"
+        : wrongAddress([other.entry])(listed);
+    await peer.expectPeers([other.entry], endsAll, "lost-peer-listed");
+  }
   await alice.broadcast(bytes("still here?"), "one-loss-ends-all");
   await bob.message({ from: "alice", body: bytes("still here?") }, "one-loss-ends-all");
   await bob.send("alice", bytes("still here"), "one-loss-ends-all");
