@@ -12,7 +12,7 @@ import { showValue } from "./support/explain.ts";
 import { expectEqual, expectErrorClass, expectMessage, expectThat } from "./support/expect.ts";
 import { fail, TaskFailure } from "./support/failure.ts";
 import type { Callback, Endpoint, Learner } from "./support/learner.ts";
-import { isFree, refusing, secondLoopback } from "./support/machine.ts";
+import { isGivenBack, refusing, secondLoopback } from "./support/machine.ts";
 import type { PeerConn } from "./support/peer.ts";
 import { type Program, showEnd } from "./support/program.ts";
 import type { ResetPeer } from "./support/reset_peer.ts";
@@ -785,7 +785,7 @@ class Serving {
       },
       "timer-left",
     );
-    await expectFree(this.addr, "stop-resolves-early");
+    await expectFree(this.addr, learner.pid, "stop-resolves-early");
   }
 
   expectNoListener(open: ChildState["open"]): void {
@@ -827,13 +827,9 @@ const STOPS: Text = {
   ko: "모두 닫히면 stop()이 끝남",
 };
 
-/** The port can be bound by another process, which this one is. */
-async function expectFree(addr: Endpoint, mistake?: string): Promise<void> {
-  // Only if it stays taken it is the learner's: the OS may give it to a stranger for a moment.
-  for (let tries = 0; tries < 20; tries++) {
-    if (isFree(addr)) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+/** The port of process `owner` can be bound by another process, which this one is. */
+async function expectFree(addr: Endpoint, owner: number, mistake?: string): Promise<void> {
+  if (await isGivenBack(addr, owner)) return;
   fail({
     expected: {
       en: `port ${addr.port} can be bound by another process`,
@@ -2136,7 +2132,7 @@ async function expectCleanEnd(
   const end = await program.exit({ expected: ends(name), mistake: "never-exits" });
   const mistake = end.signal ? await signalMistake(context) : "wrong-exit-status";
   expectStatus(end, 0, { expected: ends(name), mistake });
-  await expectFree(addr);
+  await expectFree(addr, program.pid);
 }
 
 const SIGNAL_CATCHES = [

@@ -25,7 +25,7 @@ import {
   sharedContent,
 } from "./support/frames.ts";
 import type { CallOptions, Endpoint, Learner } from "./support/learner.ts";
-import { isFree, refusing, secondLoopback } from "./support/machine.ts";
+import { isFree, isGivenBack, refusing, secondLoopback } from "./support/machine.ts";
 import { type NodeLink, type NodeOptions, ScriptedNode } from "./support/scripted_node.ts";
 import { task, type TestContext } from "./support/suite.ts";
 import { showAddr } from "./support/transcript.ts";
@@ -2153,9 +2153,8 @@ task(5, {
     "close-leaves-links",
   );
   await expectNoTimer(learner);
-  const { hostname, port } = peer.addr;
   expectThat(
-    isFree({ hostname, port }),
+    await isGivenBack(peer.addr, learner.pid),
     { en: "the port is free again", ko: "포트를 다시 쓸 수 있음" },
     { en: "it is taken", ko: "아직 사용 중입니다" },
     "close-leaves-links",

@@ -12,7 +12,7 @@ import { showError, showValue } from "./support/explain.ts";
 import { expectEqual, expectThat } from "./support/expect.ts";
 import { fail, TaskFailure } from "./support/failure.ts";
 import type { Endpoint, Learner } from "./support/learner.ts";
-import { isFree, secondLoopback } from "./support/machine.ts";
+import { isGivenBack, secondLoopback } from "./support/machine.ts";
 import { task, type TestContext } from "./support/suite.ts";
 import { showAddr } from "./support/transcript.ts";
 import { Remote } from "./support/wire.ts";
@@ -1480,11 +1480,7 @@ async function expectNothingLeft(
     },
     "timer-left",
   );
-  // Only if it stays taken it is the learner's: the OS may give it to a stranger for a moment.
-  for (let tries = 0; tries < 20; tries++) {
-    if (isFree({ hostname: "127.0.0.1", port })) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
+  if (await isGivenBack({ hostname: "127.0.0.1", port }, learner.pid)) return;
   fail({
     expected: {
       en: `port ${port} can be bound again when stop() resolves`,

@@ -25,6 +25,16 @@ function internetSocketsAmong(held: string[], pid: number): number {
   return others.filter((inode) => known.has(inode)).length;
 }
 
+/** Whether process `pid` listens at `port` of TCP, at whatever address; undefined where the system does not tell. */
+export function listensAt(pid: number, port: number): boolean | undefined {
+  if (Deno.build.os !== "linux") return undefined;
+  const shown = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  const listening = (["tcp", "tcp6"] as const).flatMap((table) => linesOf(pid, table))
+    .filter((columns) => columns[LOCAL_AT]?.endsWith(shown) && columns[STATE_AT] === LISTEN)
+    .map((columns) => columns[INODE_AT.tcp]);
+  return inodesOf(pid).some((inode) => listening.includes(inode));
+}
+
 /** How many sockets of whatever kind process `pid` holds. */
 export function socketsOf(pid: number): number {
   return inodesOf(pid).length;
@@ -96,12 +106,21 @@ function targetOf(link: string): string | undefined {
 const INTERNET_TABLES = ["tcp", "udp", "tcp6", "udp6"] as const;
 /** In which column of a table the inode stands. */
 const INODE_AT = { unix: 6, tcp: 9, udp: 9, tcp6: 9, udp6: 9 };
+/** The same for the local address and the state, in those of TCP. */
+const LOCAL_AT = 1;
+const STATE_AT = 3;
+const LISTEN = "0A";
 
 /** Inodes of all sockets in one of the kernel's tables. */
 function inodesIn(pid: number, table: keyof typeof INODE_AT): string[] {
+  return linesOf(pid, table).map((columns) => columns[INODE_AT[table]] ?? "");
+}
+
+/** The lines of one of the kernel's tables of sockets, by columns. */
+function linesOf(pid: number, table: keyof typeof INODE_AT): string[][] {
   try {
     const lines = Deno.readTextFileSync(`/proc/${pid}/net/${table}`).trim().split("\n").slice(1);
-    return lines.map((line) => line.trim().split(/\s+/)[INODE_AT[table]] ?? "");
+    return lines.map((line) => line.trim().split(/\s+/));
   } catch {
     return [];
   }

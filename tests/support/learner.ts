@@ -663,6 +663,11 @@ export class Learner {
     return callback;
   }
 
+  /** The number of the process. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
   /** Kills the process with SIGKILL, as a power cut would, and waits until it is gone. */
   async kill(): Promise<void> {
     this.killed = true;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { listensAt } from "./kernel.ts";
 import type { Endpoint } from "./learner.ts";
 import type { Peers } from "./peer.ts";
 import type { Random } from "./random.ts";
@@ -82,4 +83,21 @@ export function isFree({ hostname, port }: Endpoint): boolean {
     if (error instanceof Deno.errors.AddrInUse) return false;
     throw error;
   }
+}
+
+/** How often it is looked whether a port is still taken, and how long between two looks, in milliseconds. */
+const LOOKS = 20;
+const PAUSE_MS = 10;
+
+/**
+ * Whether another process can listen at the address where process `owner`, by its number, did.
+ *
+ * The OS gives a free port to whoever asks for any: that a stranger has it by now shows that it was given back.
+ */
+export async function isGivenBack(endpoint: Endpoint, owner: number): Promise<boolean> {
+  for (let look = 0; look < LOOKS; look++) {
+    if (isFree(endpoint) || listensAt(owner, endpoint.port) === false) return true;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  return false;
 }

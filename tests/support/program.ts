@@ -111,6 +111,11 @@ export class Program {
     });
   }
 
+  /** The number of its process. */
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   async #keep(
     stream: ReadableStream<Uint8Array>,
     keep: (text: string) => void,
