@@ -421,9 +421,13 @@ type Attempt = (attempt: {
 
 /**
  * Tries with a short silence, for it has to be waited for. On a busy machine what is said may come too late for it:
- * then more patience is tried, and that time no excuse counts.
+ * then more patience is tried, and that time no excuse counts. `mistake`: what a close() that hangs in between shows.
  */
-async function patiently(context: TestContext, attempt: Attempt): Promise<void> {
+async function patiently(
+  context: TestContext,
+  attempt: Attempt,
+  mistake?: string,
+): Promise<void> {
   const tries = [SILENCE_MS, ...MORE_SILENCE_MS];
   for (const silenceMs of tries) {
     const isLast = silenceMs === tries.at(-1);
@@ -442,7 +446,8 @@ async function patiently(context: TestContext, attempt: Attempt): Promise<void> 
       });
     } catch (error) {
       if (!(error instanceof TooBusy)) throw error;
-      await peer.close();
+      // Whoever waits without end may wait for that here, too.
+      await peer.close(mistake);
     }
   }
 }
@@ -2695,7 +2700,7 @@ task(6, {
     const value = "value" in answer ? decodeValue(answer.value) : undefined;
     await peer.expectContent(value, content, "stalled-source-waits");
     await peer.close();
-  });
+  }, "stalled-source-waits");
 }, {
   catches: ["stalled-source-waits", "one-source-only"],
   waitsMs: 2 * SILENCE_MS,
