@@ -1950,7 +1950,7 @@ task(5, {
   // With bytes that it has not read the kernel resets its connection with alice; that with bob gets a FIN.
   await carol.learner.asleep(async () => {
     await alice.send("carol", bytes("too late"), "one-loss-ends-all");
-    carol.learner.kill();
+    await carol.learner.kill();
   });
   const others = [[alice, bob], [bob, alice]] as const;
   for (const [peer, other] of others) {

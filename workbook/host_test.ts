@@ -521,7 +521,12 @@ Deno.test("what the host is told to hold is one object, for every call that is g
 Deno.test("bytes that a method returns are told by their digest if asked for, and stay where they are", async () => {
   await using learner = await Learner.with(`
     const bytes = new Uint8Array(100_000).fill(7);
-    export const made = () => ({ bytes: async () => bytes.subarray(1, 99_001), text: () => "none" });
+    const shared = new Uint8Array(new SharedArrayBuffer(8));
+    export const made = () => ({
+      bytes: async () => bytes.subarray(1, 99_001),
+      shared: () => shared,
+      text: () => "none",
+    });
   `);
   await learner.load();
   const made = await learner.ask({ op: "call", name: "made", args: [], hold: true });
@@ -534,6 +539,7 @@ Deno.test("bytes that a method returns are told by their digest if asked for, an
   const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", expected)).toBase64();
   assertEquals([told.length, told.sha256], [99_000, sha256]);
   assertEquals(await learner.ask({ op: "value", handle: told.handle }), expected);
+  assertEquals((await ask("shared") as Digest).length, 8);
   assertEquals(await ask("text"), "none");
 });
 

@@ -129,6 +129,11 @@ export function prepareSuite(request: SuiteRequest): PreparedSuite {
   return suite;
 }
 
+/** A seed for a run that was not given one. */
+export function drawSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}
+
 /** One run of a suite. */
 class Suite implements PreparedSuite {
   readonly report: SuiteReport = {
@@ -196,11 +201,9 @@ class Suite implements PreparedSuite {
     try {
       return this.#verdictOn(await this.#done!);
     } finally {
-      clearTimeout(this.#timer);
       signal?.removeEventListener("abort", stop);
       if (!this.#ended) this.stop();
-      await this.#release();
-      await this.#removeFolders();
+      await this.#clear();
     }
   }
 
@@ -217,22 +220,18 @@ class Suite implements PreparedSuite {
   async discard(): Promise<void> {
     this.stop();
     await this.#done?.catch(() => {});
-    clearTimeout(this.#timer);
-    await this.#release();
-    await this.#removeFolders();
+    await this.#clear();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.hasEnded) await this.discard();
   }
 
-  async #removeFolders(): Promise<void> {
-    for (const folder of this.#folders) await remove(folder);
-  }
-
-  /** Lets go of its standard input, which is held as long as it lives. */
-  async #release(): Promise<void> {
+  /** Leaves nothing of one that has ended: its clock, its standard input, which is held until then, its folders. */
+  async #clear(): Promise<void> {
+    clearTimeout(this.#timer);
     await this.#process?.stdin.abort().catch(() => {});
+    for (const folder of this.#folders) await remove(folder);
   }
 
   /** Ends the suite and every process it started. */

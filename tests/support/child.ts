@@ -199,6 +199,15 @@ export function spawnChild(exerciseDir: string, folders: string[] = []): Deno.Ch
   return process;
 }
 
+/** Sends a process a signal; one that has ended already is left alone. */
+export function sendSignal(process: Deno.ChildProcess, signal: Deno.Signal): void {
+  try {
+    process.kill(signal);
+  } catch {
+    // It has ended already.
+  }
+}
+
 /** A process of the learner's. */
 export class Child {
   readonly #process: Deno.ChildProcess;
@@ -345,12 +354,7 @@ export class Child {
   /** Sends it a signal. */
   signal(signal: Deno.Signal): void {
     // Windows has no such signals: there what arrives is found piece by piece.
-    if (Deno.build.os === "windows") return;
-    try {
-      this.#process.kill(signal);
-    } catch {
-      // It has ended already.
-    }
+    if (Deno.build.os !== "windows") sendSignal(this.#process, signal);
   }
 
   /** Sends SIGKILL and waits until the process is gone. */
@@ -361,11 +365,7 @@ export class Child {
 
   /** Sends SIGKILL without waiting. */
   killNow(): void {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended already.
-    }
+    sendSignal(this.#process, "SIGKILL");
   }
 
   #keep(bytes: Uint8Array): void {

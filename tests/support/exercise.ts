@@ -5,7 +5,7 @@
  */
 
 import { SUITE_ENV } from "../../workbook/records.ts";
-import { Child, spawnChild } from "./child.ts";
+import { Child, sendSignal, spawnChild } from "./child.ts";
 import { type ExerciseFile, notLoaded } from "./explain.ts";
 import { filesOf } from "./kernel.ts";
 import { report } from "./report.ts";
@@ -91,7 +91,12 @@ let rawOnly = false;
 function temporaryFolder(): string {
   const names = Deno.build.os === "windows" ? ["TMP", "TEMP", "USERPROFILE"] : ["TMPDIR"];
   const folder = names.map((name) => Deno.env.get(name)).find((value) => value) ?? "/tmp";
-  return Deno.realPathSync(folder);
+  try {
+    return Deno.realPathSync(folder);
+  } catch {
+    // Only a suite that has something to be read there needs it.
+    return folder;
+  }
 }
 
 /** Makes the folder in which the learner's processes may read, for this user alone. Whoever asked for it removes it. */
@@ -136,7 +141,7 @@ export function startEarly(): void {
 }
 
 addEventListener("unload", () => {
-  for (const process of early) process.kill("SIGKILL");
+  for (const process of early) sendSignal(process, "SIGKILL");
 });
 
 function start(): Loaded {
@@ -169,13 +174,18 @@ export class Processes {
 
   /** Whether `runner` has a process that lives. */
   has(runner: number): boolean {
-    return this.#own.get(runner)?.child.end === undefined && this.#own.has(runner);
+    return this.#living(runner) !== undefined;
+  }
+
+  #living(runner: number): Loaded | undefined {
+    const own = this.#own.get(runner);
+    return own?.child.end ? undefined : own;
   }
 
   /** The process of `runner`, a fresh one if the last is gone. */
   take(runner: number): Loaded {
-    const own = this.#own.get(runner);
-    if (own && !own.child.end) return own;
+    const own = this.#living(runner);
+    if (own) return own;
     const loaded = this.#spares.shift() ?? start();
     this.#own.set(runner, loaded);
     return loaded;

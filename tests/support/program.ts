@@ -14,6 +14,7 @@ import {
   graphCommand,
   live,
   packageFolders,
+  sendSignal,
 } from "./child.ts";
 import { dir, file } from "./exercise.ts";
 import { threw } from "./explain.ts";
@@ -223,27 +224,19 @@ export class Program {
   /** Sends it a signal, as a terminal or a service manager does. */
   signal(signal: Deno.Signal): void {
     this.#transcript.peer("signal", signal);
-    this.#kill(signal);
+    sendSignal(this.#process, signal);
   }
 
   /** Ends it at once, without waiting. */
   killNow(): void {
     this.#killed = true;
-    this.#kill("SIGKILL");
+    sendSignal(this.#process, "SIGKILL");
   }
 
   /** Ends it at once, and waits until it is gone. */
   kill(): Promise<ChildEnd> {
     this.killNow();
     return this.ended;
-  }
-
-  #kill(signal: Deno.Signal): void {
-    try {
-      this.#process.kill(signal);
-    } catch {
-      // It has ended already.
-    }
   }
 }
 

@@ -165,7 +165,7 @@ function ahead(test: Declared): Promise<Outcome> {
     outcomes = new Map(declared.map((test) => [test, Promise.withResolvers()]));
     const schedule = new Schedule(declared);
     // While a test waits, the processor has time for another one.
-    const runners = TASKS_AT_A_TIME + (declared.some(({ waitsMs }) => waitsMs > 0) ? 1 : 0);
+    const runners = TASKS_AT_A_TIME + (waitsLeftMs() > 0 ? 1 : 0);
     running = runners;
     for (let i = 0; i < runners; i++) runAll(i, schedule, outcomes);
   }

@@ -20,7 +20,7 @@ import {
   zeroResult,
 } from "../grading/submission.ts";
 import { SUITE_ENV } from "../records.ts";
-import { TASKS_FOR_ONE } from "../suite.ts";
+import { drawSeed, TASKS_FOR_ONE } from "../suite.ts";
 import { ProgressLine, standardScreen } from "../terminal.ts";
 import { readOptions, userPath, wholeNumber } from "./options.ts";
 
@@ -45,9 +45,7 @@ export async function gradeCommand(args: string[], root: string): Promise<number
   const format = readFormat(values.get("format"));
   const required = readLevel(values.get("require-sandbox"));
   const lessons = chosenLessons(await courseLessons(root), options.lists.get("lesson")!);
-  const seed = values.has("seed")
-    ? wholeNumber(values.get("seed"), "--seed", 0)
-    : crypto.getRandomValues(new Uint32Array(1))[0]!;
+  const seed = values.has("seed") ? wholeNumber(values.get("seed"), "--seed", 0) : drawSeed();
   const suites = values.has("suite") ? userPath(values.get("suite")!) : undefined;
   const own = suites === undefined ? undefined : await readOwnSuites(suites, lessons);
   const submission = values.get("name") ?? dir.split("/").at(-1)!;

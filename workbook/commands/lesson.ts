@@ -9,7 +9,7 @@ import { CommandError } from "../errors.ts";
 import { grade, type GradeRequest } from "../grade.ts";
 import { ProgressStore } from "../progress.ts";
 import { SUITE_ENV } from "../records.ts";
-import { startSuite, TASKS_FOR_ONE } from "../suite.ts";
+import { drawSeed, startSuite, TASKS_FOR_ONE } from "../suite.ts";
 import { ProgressLine, type Screen, standardScreen } from "../terminal.ts";
 import { typeErrors, viewTypeErrors } from "../type_errors.ts";
 import { viewHead, viewProgress, viewSummary, viewTask } from "../view.ts";
@@ -59,7 +59,7 @@ export async function lessonCommand(args: string[], root: string): Promise<numbe
   }
   const { lang } = options;
   const job = { root, target, tasks, seed, lang };
-  if (watches) return await watch({ ...job, lesson: await readTasks(root, slug, tasks) });
+  if (watches) return await watch({ ...job, lesson: await lessonWith(root, slug, tasks) });
   const interrupt = new AbortController();
   const onSignal = () => interrupt.abort();
   Deno.addSignalListener("SIGINT", onSignal);
@@ -67,14 +67,14 @@ export async function lessonCommand(args: string[], root: string): Promise<numbe
   const request = {
     ...job,
     slug,
-    seed: seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!,
+    seed: seed ?? drawSeed(),
     importMap: Deno.env.get(SUITE_ENV.importMap),
     tasksAtATime: TASKS_FOR_ONE,
     signal: interrupt.signal,
   };
   // While it starts, the lesson is read.
   await using prepared = startSuite(request);
-  const lesson = await readTasks(root, slug, tasks);
+  const lesson = await lessonWith(root, slug, tasks);
   return await gradeOnce({ ...request, lesson, prepared, asJson, screen: standardScreen() });
 }
 
@@ -117,7 +117,7 @@ async function gradeOnce(job: Job): Promise<number> {
 }
 
 /** Reads the lesson, which has to have these tasks. */
-async function readTasks(
+async function lessonWith(
   root: string,
   slug: string,
   tasks: number[] = [],

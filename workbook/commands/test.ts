@@ -8,7 +8,7 @@
 
 import { lessonSlugs } from "../course.ts";
 import { SUITE_ENV } from "../records.ts";
-import { runSuite } from "../suite.ts";
+import { drawSeed, runSuite } from "../suite.ts";
 import { runCheck } from "./check.ts";
 import { readOptions, wholeNumber } from "./options.ts";
 
@@ -147,7 +147,7 @@ async function solutions(
     .sort((a, b) => a.order - b.order);
   const count: Count = { passed: 0, failed: 0 };
   for (const { slug } of queue) {
-    const seed = crypto.getRandomValues(new Uint32Array(1))[0]!;
+    const seed = drawSeed();
     const report = await runSuite({ root, slug, target, seed, shuffle: seed, importMap });
     const bad = [...report.tests.values()].filter((test) => test.status !== "pass");
     if (bad.length === 0 && !report.trouble) {

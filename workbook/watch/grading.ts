@@ -7,7 +7,7 @@
 import type { LessonInfo } from "../course.ts";
 import { grade } from "../grade.ts";
 import type { LessonResult, TaskResult } from "../result.ts";
-import { type PreparedSuite, prepareSuite, TASKS_FOR_ONE } from "../suite.ts";
+import { drawSeed, type PreparedSuite, prepareSuite, TASKS_FOR_ONE } from "../suite.ts";
 import type { Lang } from "../text.ts";
 import { type TypeErrors, typeErrors } from "../type_errors.ts";
 
@@ -148,8 +148,4 @@ export class Grader {
     this.#listener.checked(found);
     this.#prepare();
   }
-}
-
-function drawSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }
