@@ -587,23 +587,6 @@ Deno.test("a site can be read by the exercise, and is gone when its suite has en
   assert(!await exists(folder));
 });
 
-Deno.test({
-  name: "a folder for temporary files that is not there harms no suite that needs none",
-  ignore: Deno.build.os === "windows",
-  fn: async () => {
-    await using root = await Root.with(TASKS + calls(1) + calls(2));
-    const before = Deno.env.get("TMPDIR");
-    Deno.env.set("TMPDIR", `${root.path}/none`);
-    try {
-      const report = await root.run();
-      assertEquals([report.trouble, resultOf(report).status], [undefined, "pass"]);
-    } finally {
-      if (before === undefined) Deno.env.delete("TMPDIR");
-      else Deno.env.set("TMPDIR", before);
-    }
-  },
-});
-
 Deno.test("a site is gone also when its suite has to be killed", async () => {
   const hangs = `Deno.writeTextFileSync(new URL("where", import.meta.url), site.root); for (;;);`;
   await using root = await Root.with(SITE.replace("await END;", hangs), READS);

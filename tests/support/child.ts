@@ -11,6 +11,7 @@
 import {
   type Answer,
   RECORD_MARK,
+  type Reply,
   STRANGERS,
   type WireError,
   type WireEvent,
@@ -397,6 +398,7 @@ export class Child {
     let blankBefore = false;
     for await (const chunk of stream) {
       let from = 0;
+      let isAnswered = false;
       while (from < chunk.length) {
         const end = chunk.indexOf(newline, from);
         const piece = chunk.subarray(from, end < 0 ? chunk.length : end);
@@ -421,8 +423,15 @@ export class Child {
           this.#keep(piece);
         }
         if (end < 0) break;
-        if (isRecord && lineBytes > mark.length) this.#take(line, mark.length);
-        // The empty line before each record is the host's own, and only text of the learner's ends in one.
+        if (isRecord && lineBytes > mark.length) {
+          const reply = this.#read(line, mark.length);
+          if (reply && "ok" in reply) {
+            // Whoever waits for an answer has it before the next is told, also when both come together.
+            if (isAnswered) await new Promise((resolve) => setImmediate(resolve));
+            isAnswered = true;
+          }
+          if (reply) this.#take(reply);
+        } // The empty line before each record is the host's own, and only text of the learner's ends in one.
         else if (isRecord && lineBytes === 0) blankBefore = true;
         else this.#keep(new Uint8Array([newline]));
         line = [];
@@ -433,10 +442,11 @@ export class Child {
     }
   }
 
-  #take(parts: Uint8Array[], skip: number): void {
+  /** The reply of a line, unless it is what no host says, or too much: then the process is ended. */
+  #read(parts: Uint8Array[], skip: number): Reply | undefined {
     const size = parts.reduce((sum, { length }) => sum + length, 0);
     this.#toldBytes += size;
-    if (this.#toldBytes > MAX_TOLD_BYTES) return this.#flood();
+    if (this.#toldBytes > MAX_TOLD_BYTES) return void this.#flood();
     let reply: unknown;
     try {
       reply = JSON.parse(textOf(parts).slice(skip));
@@ -445,12 +455,18 @@ export class Child {
     }
     if (!isReply(reply)) {
       this.tampered = true;
-      return this.killNow();
+      return void this.killNow();
     }
+    if ("event" in reply && !["outcome", "callback"].includes(reply.event.event)) {
+      this.#eventBytes += size;
+    }
+    if (this.#eventBytes > MAX_EVENT_BYTES) return void this.#flood();
+    return reply;
+  }
+
+  #take(reply: Reply): void {
     if ("ready" in reply) this.#isReady.resolve();
     else if ("event" in reply) {
-      if (!["outcome", "callback"].includes(reply.event.event)) this.#eventBytes += size;
-      if (this.#eventBytes > MAX_EVENT_BYTES) return this.#flood();
       if (reply.event.event === "exit") this.#exitCall = reply.event.code ?? 0;
       this.onEvent(reply.event);
     } else {

@@ -132,7 +132,7 @@ async function merge(args: string[], root: string): Promise<number> {
       },
     );
   }
-  const count = await mergeParts(root, rest.map(userPath), readOut(options));
+  const count = await mergeParts(root, rest.map((path) => userPath(path)), readOut(options));
   const [parts, out] = [rest.length, values.get("out")];
   console.log(
     lang === "ko"

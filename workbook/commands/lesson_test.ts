@@ -137,6 +137,17 @@ Deno.test("lesson ends with 0 for the model solution, and prints a line for each
   assertEquals([...Deno.readDirSync(workbook.temp)], []);
 });
 
+Deno.test({
+  name: "lesson needs no folder for temporary files where no task needs one",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using workbook = await Workbook.create();
+    const TMPDIR = `${workbook.temp}/none`;
+    const { code, stdout, stderr } = await workbook.run(["1", "--solution"], { TMPDIR });
+    assertEquals([code, stderr], [0, ""], stdout);
+  },
+});
+
 Deno.test("lesson --json prints one document, whose totals are those of its tasks", async () => {
   await using workbook = await Workbook.create();
   const target = await workbook.target("answers", ADDRESSES);

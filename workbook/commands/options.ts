@@ -26,8 +26,17 @@ export interface Options {
   rest: string[];
 }
 
+/** The variables of an environment, by name. */
+export type Environment = (name: string) => string | undefined;
+
+const ownEnvironment: Environment = (name) => Deno.env.get(name);
+
 /** Reads `args`. Throws a {@linkcode CommandError} for an option that the command does not have. */
-export function readOptions(args: string[], spec: OptionSpec): Options {
+export function readOptions(
+  args: string[],
+  spec: OptionSpec,
+  environment: Environment = ownEnvironment,
+): Options {
   const { flags = [], values = [], lists = [] } = spec;
   const unknown: string[] = [];
   const parsed = parseArgs(args, {
@@ -56,7 +65,7 @@ export function readOptions(args: string[], spec: OptionSpec): Options {
   }
   const text = (name: string) => typeof parsed[name] === "string" ? [[name, parsed[name]]] : [];
   return {
-    lang: readLang(parsed.lang),
+    lang: readLang(parsed.lang, environment),
     flags: new Set(flags.filter((name) => parsed[name] === true)),
     values: new Map(values.flatMap(text) as [string, string][]),
     lists: new Map(
@@ -66,8 +75,8 @@ export function readOptions(args: string[], spec: OptionSpec): Options {
   };
 }
 
-function readLang(value: unknown): Lang {
-  if (value === undefined) return langOfEnvironment((name) => Deno.env.get(name));
+function readLang(value: unknown, environment: Environment): Lang {
+  if (value === undefined) return langOfEnvironment(environment);
   if (isLang(value)) return value;
   throw new CommandError(
     { en: `There is no language "${value}".`, ko: `"${value}" 언어는 없습니다.` },
@@ -93,9 +102,9 @@ export function wholeNumber(text: string | undefined, name: string, low: number)
 }
 
 /** A path as the user wrote it, relative to the folder in which the command was started. */
-export function userPath(path: string): string {
+export function userPath(path: string, environment: Environment = ownEnvironment): string {
   if (/^(\/|[A-Za-z]:[\\/])/.test(path)) return path.replace(/(?<=.)[\\/]+$/, "");
-  const base = Deno.env.get("INIT_CWD") ?? Deno.cwd();
+  const base = environment("INIT_CWD") ?? Deno.cwd();
   const url = new URL(`./${encoded(path).replace(/\/+$/, "")}`, `file://${encoded(base)}/`);
   return decodeURIComponent(url.pathname).replace(/(?<=.)\/+$/, "");
 }

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { CommandError } from "../errors.ts";
-import { type Options, readOptions, userPath, wholeNumber } from "./options.ts";
+import { type Environment, type Options, readOptions, userPath, wholeNumber } from "./options.ts";
 
 const SPEC = { flags: ["json", "solution"], values: ["target", "seed"], lists: ["task"] };
 
@@ -13,18 +13,8 @@ function said(run: () => unknown): { sentence: string; next: string } {
   return { sentence: error.sentence.en, next: error.next?.en ?? "" };
 }
 
-/** Runs with environment variables of its own, and puts back what was there. */
-function withEnv(env: Record<string, string | undefined>, run: () => void): void {
-  const before = Object.keys(env).map((name) => [name, Deno.env.get(name)] as const);
-  const set = (name: string, value: string | undefined) =>
-    value === undefined ? Deno.env.delete(name) : Deno.env.set(name, value);
-  try {
-    for (const [name, value] of Object.entries(env)) set(name, value);
-    run();
-  } finally {
-    for (const [name, value] of before) set(name, value);
-  }
-}
+/** An environment of these variables. */
+const having = (variables: Record<string, string>): Environment => (name) => variables[name];
 
 Deno.test("readOptions() reads flags, values, lists and the rest, in any order", () => {
   const options = read("1", "--json", "--target", "a b", "more", "--seed=7", "--task", "2");
@@ -94,11 +84,10 @@ Deno.test("readOptions() knows the languages, and no other", () => {
 });
 
 Deno.test("readOptions() takes the language of the environment, unless one is given", () => {
-  withEnv({ LC_ALL: "ko_KR.UTF-8" }, () => {
-    assertEquals(read().lang, "ko");
-    assertEquals(read("--lang", "en").lang, "en");
-  });
-  withEnv({ LC_ALL: "C" }, () => assertEquals(read().lang, "en"));
+  const korean = having({ LC_ALL: "ko_KR.UTF-8" });
+  assertEquals(readOptions([], SPEC, korean).lang, "ko");
+  assertEquals(readOptions(["--lang", "en"], SPEC, korean).lang, "en");
+  assertEquals(readOptions([], SPEC, having({ LC_ALL: "C" })).lang, "en");
 });
 
 Deno.test("wholeNumber() reads a whole number from its lower end up", () => {
@@ -119,32 +108,27 @@ Deno.test("wholeNumber() refuses everything else, and names the option", () => {
 });
 
 Deno.test("userPath() takes a path from the folder in which the command was started", () => {
-  withEnv({ INIT_CWD: "/home/학생/my course" }, () => {
-    assertEquals(userPath("answers"), "/home/학생/my course/answers");
-    assertEquals(userPath("./answers/"), "/home/학생/my course/answers");
-    assertEquals(userPath("../내 답안//"), "/home/학생/내 답안");
-    assertEquals(userPath("."), "/home/학생/my course");
-    assertEquals(userPath("../../.."), "/");
-    assertEquals(userPath("a/../b/./c"), "/home/학생/my course/b/c");
-  });
-  withEnv({ INIT_CWD: undefined }, () => assertEquals(userPath("x"), `${Deno.cwd()}/x`));
+  const from = having({ INIT_CWD: "/home/학생/my course" });
+  assertEquals(userPath("answers", from), "/home/학생/my course/answers");
+  assertEquals(userPath("./answers/", from), "/home/학생/my course/answers");
+  assertEquals(userPath("../내 답안//", from), "/home/학생/내 답안");
+  assertEquals(userPath(".", from), "/home/학생/my course");
+  assertEquals(userPath("../../..", from), "/");
+  assertEquals(userPath("a/../b/./c", from), "/home/학생/my course/b/c");
+  assertEquals(userPath("x", having({})), `${Deno.cwd()}/x`);
 });
 
 Deno.test("userPath() takes signs of addresses for what they are in a path", () => {
-  withEnv({ INIT_CWD: "/home/C# 100%" }, () => {
-    for (
-      const name of ["50%", "%41", "a+b", "[x]", "C#", "what?", "team:a", "http:"]
-    ) {
-      assertEquals(userPath(name), `/home/C# 100%/${name}`);
-    }
-  });
+  const from = having({ INIT_CWD: "/home/C# 100%" });
+  for (const name of ["50%", "%41", "a+b", "[x]", "C#", "what?", "team:a", "http:"]) {
+    assertEquals(userPath(name, from), `/home/C# 100%/${name}`);
+  }
 });
 
 Deno.test("userPath() leaves an absolute path as it is, but for slashes at its end", () => {
-  withEnv({ INIT_CWD: "/elsewhere" }, () => {
-    assertEquals(userPath("/home/a b/한글#?%20"), "/home/a b/한글#?%20");
-    assertEquals(userPath("/home/a//"), "/home/a");
-    assertEquals(userPath("/"), "/");
-    assertEquals(userPath("C:\\course\\"), "C:\\course");
-  });
+  const from = having({ INIT_CWD: "/elsewhere" });
+  assertEquals(userPath("/home/a b/한글#?%20", from), "/home/a b/한글#?%20");
+  assertEquals(userPath("/home/a//", from), "/home/a");
+  assertEquals(userPath("/", from), "/");
+  assertEquals(userPath("C:\\course\\", from), "C:\\course");
 });
