@@ -1536,6 +1536,25 @@ class Exchange {
     );
   }
 
+  /** While the request `asked` waits: half of its `timeoutMs` passes at once, and nothing is sent again. */
+  async expectPatience(asked: Promise<unknown>): Promise<void> {
+    const { learner, peers } = this.context;
+    const sends = () => learner.events.filter(({ event }) => event === "send").length;
+    await learner.waitsIn("receive", asked);
+    const before = sends();
+    peers.note("clock", `${LONG_MS / 2000} s later`);
+    await learner.elapse(LONG_MS / 2);
+    expectThat(
+      sends() === before,
+      {
+        en: `each attempt waits ${LONG_MS} ms: after half of them nothing is sent again`,
+        ko: `시도마다 ${LONG_MS} ms를 기다림: 그 절반이 지나도 다시 보내지 않음`,
+      },
+      { en: "it was sent again", ko: "다시 보냈습니다" },
+      "timeout-ignored",
+    );
+  }
+
   /** How long ago the client sent, or received, its last datagram, in milliseconds. */
   sinceLast(what: "send" | "receive"): number {
     const last = this.context.learner.events.findLast(({ event }) => event === what);
@@ -1566,6 +1585,7 @@ task(6, {
     const answer = concat(numbered(number, "noon"), context.random.bytes(2_000));
     const asked = exchange.ask(request);
     await exchange.receive(request);
+    await exchange.expectPatience(asked);
     await exchange.reply(answer);
     await exchange.expectAnswer(
       asked,
@@ -1577,7 +1597,15 @@ task(6, {
     await exchange.expectNoTimer();
     await expectOpen(context, exchange.socket);
   }
-}, { catches: ["attempts-at-once", "timer-left", "udp-truncated", "closed-for-the-caller"] });
+}, {
+  catches: [
+    "attempts-at-once",
+    "timeout-ignored",
+    "timer-left",
+    "udp-truncated",
+    "closed-for-the-caller",
+  ],
+});
 
 task(6, {
   en:
