@@ -97,9 +97,9 @@ export function withoutSteps(text: string): string {
   });
   // How often a loop printed before it was stopped is no matter either.
   const plain = lines.join("\n").replace(/(?<=… \()\d+/g, "N");
-  // Nor which of the bytes that are drawn by chance came first.
+  // Nor which of the bytes that are drawn by chance came first. A line may be cut within an escape.
   const told = plain.replace(
-    /"(?:[^"\\]|\\.)*"…?/g,
+    /"(?:[^"\\]|\\[^])*"…?/g,
     (quoted) => quoted.split("\\x").length > 3 ? '"BYTES"' : quoted,
   );
   // Nor how many they were.
