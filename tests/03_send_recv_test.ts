@@ -14,6 +14,7 @@ import type { CallOptions, RemoteSocket } from "./support/learner.ts";
 import { hasIpv6, secondLoopback } from "./support/machine.ts";
 import type { PeerConn, PeerSocket } from "./support/peer.ts";
 import { task, type TestContext } from "./support/suite.ts";
+import { every, pause } from "./support/timers.ts";
 import { showAddr } from "./support/transcript.ts";
 import { Pattern, Remote, View } from "./support/wire.ts";
 
@@ -1688,7 +1689,7 @@ task(6, {
     });
     const served = async () => {
       for (let i = 0; i < 2; i++) await exchange.receive(request);
-      await new Promise((resolve) => setTimeout(resolve, SHORT_MS));
+      await pause(SHORT_MS);
       await exchange.reply(answer);
       await asked;
     };
@@ -1829,8 +1830,8 @@ task(6, {
   const exchange = await Exchange.start(context);
   const stranger = peers.udp();
   peers.note("send", "strangers' datagrams, without end");
-  const sending = setInterval(() => exchange.reply(numbered(4, "hi"), stranger).catch(() => {}), 4);
-  peers.track({ close: () => clearInterval(sending) });
+  const stop = every(4, () => exchange.reply(numbered(4, "hi"), stranger).catch(() => {}));
+  peers.track({ close: stop });
   // Long beside the pauses between the strangers' datagrams; on a busy machine these may be longer.
   for (let i = 0, timeoutMs = 5 * SHORT_MS; i < 3; i++, timeoutMs *= 2) {
     const options = { timeoutMs, attempts: 1 };

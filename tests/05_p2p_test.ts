@@ -28,6 +28,7 @@ import type { CallOptions, Endpoint, Learner } from "./support/learner.ts";
 import { isFree, isGivenBack, refusing, secondLoopback } from "./support/machine.ts";
 import { type NodeLink, type NodeOptions, ScriptedNode } from "./support/scripted_node.ts";
 import { task, type TestContext } from "./support/suite.ts";
+import { pause } from "./support/timers.ts";
 import { showAddr } from "./support/transcript.ts";
 import { decodeValue, Digest, encodeArg, Pattern, Remote, View } from "./support/wire.ts";
 
@@ -451,8 +452,6 @@ async function patiently(
     }
   }
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** How long at most nothing happened. */
 class Gaps {

@@ -25,6 +25,7 @@ import type { PeerConn, PeerListener } from "./support/peer.ts";
 import { Random, seed } from "./support/random.ts";
 import { Site } from "./support/site.ts";
 import { task, type TestContext } from "./support/suite.ts";
+import { pause } from "./support/timers.ts";
 import { showAddr } from "./support/transcript.ts";
 import { Remote, View } from "./support/wire.ts";
 
@@ -1880,7 +1881,7 @@ task(6, {
     let over = false;
     const trickle = async () => {
       for (let i = 0; rest && !over; i++) {
-        await new Promise((resolve) => setTimeout(resolve, SHORT_MS / 4));
+        await pause(SHORT_MS / 4);
         if (!over) await client.send(rest[i % rest.length]!).catch(() => over = true);
       }
     };
@@ -1923,7 +1924,7 @@ task(6, {
         for (;;) {
           const { open } = await learner.rest();
           if (!open.some(({ remoteAddr }) => showAddr(remoteAddr) === mine)) return;
-          await new Promise((resolve) => setTimeout(resolve, 5));
+          await pause(5);
         }
       },
       "reader-unbounded",
@@ -1943,7 +1944,7 @@ task(6, {
       let came = 0;
       let isOpen = true;
       for (let rounds = 0; rounds < 4; rounds++) {
-        await new Promise((resolve) => setTimeout(resolve, SHORT_MS * 0.4));
+        await pause(SHORT_MS * 0.4);
         // It takes so much that the server can go on.
         const before = writes().length;
         while (isOpen && writes().length === before) {
@@ -1974,7 +1975,7 @@ task(6, {
     }
   };
   const head = "GET /a.txt HTTP/1.1\r\nHost: a\r\n";
-  const pause = () => new Promise((resolve) => setTimeout(resolve, SHORT_MS * 1.5));
+  const stretch = () => pause(SHORT_MS * 1.5);
   const wrongClock = "wrong-clock";
   /**
    * A client whose request takes a while in the one way that is allowed. A busy machine may add to that: then it is
@@ -2027,20 +2028,20 @@ task(6, {
     silent(),
     // Silence before a request is not the time of a request, be it the first or a later one.
     patient(hasty, async (client) => {
-      await pause();
+      await stretch();
       await inTwo(client);
     }, "GET /a.txt, after a silence that idleMs allows"),
     patient(hasty, async (client) => {
       await client.send(`${head}\r\n`);
       await client.answer("GET /a.txt");
-      await pause();
+      await stretch();
       if (isClosedEachTime(client)) return false;
       await inTwo(client);
     }, "GET /a.txt, some time after another request"),
     // The time of a request is not silence before it.
     patient(
       idle,
-      (client) => inTwo(client, pause),
+      (client) => inTwo(client, stretch),
       "GET /a.txt, with a pause in its head that requestMs allows",
     ),
     silentAfterRequest(),

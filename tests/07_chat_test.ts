@@ -14,6 +14,7 @@ import { fail, TaskFailure } from "./support/failure.ts";
 import type { Endpoint, Learner } from "./support/learner.ts";
 import { isGivenBack, secondLoopback } from "./support/machine.ts";
 import { task, type TestContext } from "./support/suite.ts";
+import { pause } from "./support/timers.ts";
 import { showAddr } from "./support/transcript.ts";
 import { Remote } from "./support/wire.ts";
 
@@ -372,7 +373,7 @@ class Chat {
       ko: `서버가 클라이언트 ${client.label} 의 연결을 자기 쪽에서 닫음`,
     };
     await this.#context.step(what, async () => {
-      while (await this.isOpen(client)) await turn();
+      while (await this.isOpen(client)) await pause(1);
     }, mistake);
   }
 }
@@ -381,11 +382,6 @@ const STOPS: Text = {
   en: "stop() resolves when every connection is closed",
   ko: "모든 연결이 닫히면 stop()이 끝남",
 };
-
-/** Lets other processes go on. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 1));
-}
 
 /** Chats of tasks 2 to 5 are not stopped: that is graded in task 6. They end with their process. */
 const running = { leak: false } as const;
@@ -1556,7 +1552,7 @@ task(6, {
     ko: "서버가 클라이언트 late를 수락함",
   };
   await step(expected, async () => {
-    while (!await chat.isOpen(late)) await turn();
+    while (!await chat.isOpen(late)) await pause(1);
   });
   // accept() resolves in the moment in which stop() is called.
   const stopped = chat.stop("stop-hangs");
@@ -1840,7 +1836,7 @@ async function expectIdle(context: TestContext, idleMs: number): Promise<boolean
         return "idle";
       }
       if (isLast) return undefined;
-      await new Promise((resolve) => setTimeout(resolve, idleMs / 5));
+      await pause(idleMs / 5);
     }
   };
   const story = async () => {
@@ -1904,7 +1900,7 @@ async function timersOf(context: TestContext, options?: Fields): Promise<number[
   // What is left of earlier chats comes to its end, and its timers with it, unless they leave clients.
   let left = await learner.rest();
   for (let i = 0; i < MOST_LOOKS && left.open.some(({ kind }) => kind === "conn"); i++) {
-    await turn();
+    await pause(1);
     left = await learner.rest();
   }
   const before = left.timersMs;

@@ -45,6 +45,7 @@ import {
   wrongUdpChecksums,
 } from "./support/segments.ts";
 import { task } from "./support/suite.ts";
+import { turn } from "./support/timers.ts";
 import { Pattern, Unshown, View } from "./support/wire.ts";
 
 // --- inputs ---
@@ -225,7 +226,7 @@ async function sweep<T>(
   const known: T[] = [];
   for (let i = 0; i < calls.length; i++) {
     // The learner's process works at the same time, and what it says is taken now and then.
-    if (i % AT_ONCE === 0) await new Promise((resolve) => setTimeout(resolve));
+    if (i % AT_ONCE === 0) await turn();
     known.push(know(i));
   }
   const outcomes = await running;

@@ -24,6 +24,7 @@ import { isStopped } from "./kernel.ts";
 import { Printed, readMarked } from "./printed.ts";
 import { withShortPaths } from "./shown_paths.ts";
 import { strangers, strangersEnvironment, strangersLimits, withoutRights } from "./strangers.ts";
+import { pause, turn } from "./timers.ts";
 
 /** An order without its number. */
 export type OrderBody = Order extends infer O ? O extends { id: number } ? Omit<O, "id"> : never
@@ -343,7 +344,7 @@ export class Child {
     if (this.#sleepers++ === 0) this.signal("SIGSTOP");
     try {
       while (!this.end && !isStopped(this.pid)) {
-        await new Promise((resolve) => setTimeout(resolve, 1));
+        await pause(1);
       }
       return await run();
     } finally {
@@ -427,7 +428,7 @@ export class Child {
           const reply = this.#read(line, mark.length);
           if (reply && "ok" in reply) {
             // Whoever waits for an answer has it before the next is told, also when both come together.
-            if (isAnswered) await new Promise((resolve) => setImmediate(resolve));
+            if (isAnswered) await turn();
             isAnswered = true;
           }
           if (reply) this.#take(reply);

@@ -9,6 +9,7 @@
  */
 
 import { MOST_STRETCH } from "../../workbook/records.ts";
+import { every } from "./timers.ts";
 
 const TICK_MS = 50;
 
@@ -22,7 +23,7 @@ export function startFairClock(
   let counted = 0;
   let last = begin;
   let lastStarved = starvedMs(pid);
-  const timer = setInterval(() => {
+  const stop = every(TICK_MS, () => {
     const now = performance.now();
     // It only grows; of a process that has ended nobody tells.
     const starved = Math.max(lastStarved, starvedMs(pid));
@@ -31,9 +32,9 @@ export function startFairClock(
     lastStarved = starved;
     const due = Math.max(counted, (now - begin) / MOST_STRETCH);
     while (waiting[0] && waiting[0].atMs <= due + TICK_MS / 2) waiting.shift()!.ring();
-    if (waiting.length === 0) clearInterval(timer);
-  }, TICK_MS);
-  return () => clearInterval(timer);
+    if (waiting.length === 0) stop();
+  });
+  return stop;
 }
 
 /** How long the process has been ready to run without a processor, in milliseconds; 0 where nobody tells. */

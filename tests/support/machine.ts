@@ -8,6 +8,7 @@ import { listensAt } from "./kernel.ts";
 import type { Endpoint } from "./learner.ts";
 import type { Peers } from "./peer.ts";
 import type { Random } from "./random.ts";
+import { pause } from "./timers.ts";
 
 /** Whether `hostname` can be bound here. */
 export function canBind(hostname: string): boolean {
@@ -97,7 +98,7 @@ const PAUSE_MS = 10;
 export async function isGivenBack(endpoint: Endpoint, owner: number): Promise<boolean> {
   for (let look = 0; look < LOOKS; look++) {
     if (isFree(endpoint) || listensAt(owner, endpoint.port) === false) return true;
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    await pause(PAUSE_MS);
   }
   return false;
 }

@@ -25,6 +25,7 @@ import { Learner } from "./learner.ts";
 import { Peers } from "./peer.ts";
 import { Program } from "./program.ts";
 import { Random, seed } from "./random.ts";
+import { pause } from "./timers.ts";
 import { showAddr, type Transcript } from "./transcript.ts";
 
 /** What a test works with. */
@@ -159,7 +160,7 @@ export class Run {
     this.hung = true;
     this.leftNothing = false;
     const state = answered ? await this.#soon({ op: "state" }) : undefined;
-    if (state) await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    if (state) await pause(LOOK_AGAIN_MS);
     const later = state && await this.#soon({ op: "state" });
     throw this.#hang(timeMs, later ?? state, busyReading(state, later));
   }
@@ -271,7 +272,7 @@ export class Run {
       const lose = () => patient = false;
       const stopClock = startFairClock(pid, [{ atMs: LEAK_PATIENCE_MS, ring: lose }]);
       while (isLeft() && patient) {
-        await new Promise((resolve) => setTimeout(resolve, 10));
+        await pause(10);
         state = await learner.rest();
         counted = socketsBeyond(pid, socketsBefore);
       }

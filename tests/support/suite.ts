@@ -24,6 +24,7 @@ import { seed } from "./random.ts";
 import { hasRunner, report } from "./report.ts";
 import { Run, type RunnableTest, type TestContext } from "./run.ts";
 import { Schedule } from "./schedule.ts";
+import { after } from "./timers.ts";
 import { Transcript } from "./transcript.ts";
 
 export type { TestContext } from "./run.ts";
@@ -293,10 +294,8 @@ function notTried(): TaskFailure {
 
 async function machineStarts(child: Child): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(
-    () => reject(new Error(`A process did not start within ${START_MS / 1000} s`)),
-    START_MS,
-  );
+  const late = () => reject(new Error(`A process did not start within ${START_MS / 1000} s`));
+  const callOff = after(START_MS, late);
   child.ready.then(resolve);
-  await promise.finally(() => clearTimeout(timer));
+  await promise.finally(callOff);
 }
