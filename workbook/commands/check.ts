@@ -190,16 +190,22 @@ class Check {
   }
 }
 
-/** What a brief check grades: one wrong submission of each mistake, a third of the misbehaving ones, and all others. */
+/** What a brief check grades: a wrong submission of every second mistake, a third of those that misbehave, all others. */
 function someOf(submissions: Submission[]): Submission[] {
   const isByChance = ({ kind }: Submission) => kind === "wrong" || kind === "misbehaving";
   const wrong = submissions.filter(({ kind }) => kind === "wrong");
   const misbehaving = submissions.filter(({ kind }) => kind === "misbehaving");
+  const byMistake = [...Map.groupBy(shuffled(wrong), ({ mistake }) => mistake).values()];
   const taken = [
-    ...Map.groupBy(shuffled(wrong), ({ mistake }) => mistake).values().map(([first]) => first!),
-    ...shuffled(misbehaving).slice(0, Math.ceil(misbehaving.length / 3)),
+    ...part(shuffled(byMistake), 2).map(([first]) => first!),
+    ...part(shuffled(misbehaving), 3),
   ];
   return submissions.filter((submission) => !isByChance(submission) || taken.includes(submission));
+}
+
+/** One of `n` of a list. */
+function part<T>(list: T[], n: number): T[] {
+  return list.slice(0, Math.ceil(list.length / n));
 }
 
 function shuffled<T>(list: T[]): T[] {

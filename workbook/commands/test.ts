@@ -121,6 +121,8 @@ async function unitTests(root: string, importMap: string | undefined): Promise<C
     env: {
       NO_COLOR: "1",
       DENO_NO_UPDATE_CHECK: "1",
+      // One more than cores, since most of them wait for processes of theirs.
+      DENO_JOBS: String(navigator.hardwareConcurrency + 1),
       // Tests that start the program need to know which library is in force.
       ...(importMap && { [SUITE_ENV.importMap]: importMap }),
     },
