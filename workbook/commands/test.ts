@@ -15,8 +15,10 @@ import { readOptions, wholeNumber } from "./options.ts";
 /** How often each model solution is graded, its tests in another order each time. */
 const REPEATS = 3;
 
+const CORES = navigator.hardwareConcurrency;
+
 /** Gradings at a time: more than cores, since a submission that hangs is waited for. */
-const GRADERS = 4;
+const GRADERS = 2 * CORES + 1;
 
 /**
  * Which part of what learners are told may differ from the golden files. Which of two things a test sees first may
@@ -122,7 +124,7 @@ async function unitTests(root: string, importMap: string | undefined): Promise<C
       NO_COLOR: "1",
       DENO_NO_UPDATE_CHECK: "1",
       // One more than cores, since most of them wait for processes of theirs.
-      DENO_JOBS: String(navigator.hardwareConcurrency + 1),
+      DENO_JOBS: String(CORES + 1),
       // Tests that start the program need to know which library is in force.
       ...(importMap && { [SUITE_ENV.importMap]: importMap }),
     },
@@ -148,13 +150,13 @@ async function solutions(
     .map((slug) => ({ slug, order: Math.random() }))
     .sort((a, b) => a.order - b.order);
   const count: Count = { passed: 0, failed: 0 };
-  for (const { slug } of queue) {
+  const grade = async (slug: string) => {
     const seed = drawSeed();
     const report = await runSuite({ root, slug, target, seed, shuffle: seed, importMap });
     const bad = [...report.tests.values()].filter((test) => test.status !== "pass");
     if (bad.length === 0 && !report.trouble) {
       count.passed++;
-      continue;
+      return;
     }
     count.failed++;
     console.log(`  ✗ ${slug}, seed ${seed}: ${report.trouble?.en ?? ""}`);
@@ -162,6 +164,10 @@ async function solutions(
       const name = report.plan.find((test) => test.index === index)?.name.en;
       console.log(`    ${name}: ${failure?.received?.en ?? failure?.notes[0]?.en}`);
     }
-  }
+  };
+  const work = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) await grade(next.slug);
+  };
+  await Promise.all(Array.from({ length: CORES }, work));
   return count;
 }
