@@ -18,7 +18,7 @@ const REPEATS = 3;
 const CORES = navigator.hardwareConcurrency;
 
 /** Gradings at a time: more than cores, since a submission that hangs is waited for. */
-const GRADERS = 2 * CORES + 1;
+const GRADERS = 2 * CORES;
 
 /**
  * Which part of what learners are told may differ from the golden files. Which of two things a test sees first may
