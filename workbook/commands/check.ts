@@ -87,7 +87,10 @@ export async function runCheck(
   check.problems.push(...await strayProblems(root, slugs));
   const all = await Promise.all(slugs.map((slug) => readLesson(root, slug)));
   check.problems.push(...await readmeProblems(root, all, (options.update ?? "no") !== "no"));
-  for (const slug of chosen) await check.lesson(await readLesson(root, slug));
+  const plans: LessonPlan[] = [];
+  for (const slug of chosen) plans.push(await check.lesson(await readLesson(root, slug)));
+  await check.run(plans.flatMap(({ gradings }) => gradings));
+  for (const { finish } of plans) await finish();
   const { gradings, submissions, passed, problems, wordings, compared } = check;
   return { gradings, submissions, passed, problems, wordings, compared };
 }
@@ -107,6 +110,12 @@ interface CheckOptions {
   brief: boolean;
 }
 
+/** What there is to do for a lesson: its gradings, in any order, and what is said when all have been made. */
+interface LessonPlan {
+  gradings: (() => Promise<void>)[];
+  finish: () => Promise<void>;
+}
+
 class Check {
   readonly problems: string[] = [];
   readonly wordings: string[] = [];
@@ -124,7 +133,21 @@ class Check {
     this.#options = options;
   }
 
-  async lesson(lesson: LessonInfo): Promise<void> {
+  /** Makes all gradings, as many at a time as there are workers. */
+  async run(gradings: (() => Promise<void>)[]): Promise<void> {
+    const left = [...gradings];
+    const work = async () => {
+      for (let next = left.shift(); next; next = left.shift()) {
+        await next();
+        this.#progress.show(`${gradings.length - left.length}/${gradings.length}`);
+      }
+    };
+    await Promise.all(Array.from({ length: this.#options.workers }, work));
+    this.#progress.clear();
+  }
+
+  /** Checks the parts of a lesson, and plans the gradings of its submissions. */
+  async lesson(lesson: LessonInfo): Promise<LessonPlan> {
     const { slug, tasks } = lesson;
     const root = this.#root;
     const all = await submissionsOf(root, slug, tasks.map(({ task }) => task));
@@ -134,44 +157,42 @@ class Check {
     const sound = all.filter(({ name, trouble }) => !trouble && name.includes(this.#options.only));
     const submissions = this.#options.brief ? someOf(sound) : sound;
     this.submissions += submissions.length;
-    const { brief } = this.#options;
+    const { brief, repeat, update } = this.#options;
     const setting = { root, lesson, mistakes, importMap: this.#importMap, brief };
-    const { repeat, update } = this.#options;
     const verdicts = new Map<string, Map<string, number>>();
-    const rounds = repeat === 0 ? [GOLDEN_SEED] : Array.from({ length: repeat }, (_, i) => i + 1);
-    const queue = rounds.flatMap((seed) => submissions.map((submission) => ({ seed, submission })));
-    const total = queue.length;
-    let done = 0;
-    const work = async () => {
-      for (let next = queue.shift(); next; next = queue.shift()) {
-        const graded = await gradeSubmission(next.submission, { ...setting, seed: next.seed });
-        this.gradings++;
-        this.#progress.show(`${slug} ${++done}/${total}`);
-        const problems = verdictProblems(graded);
-        if (problems.length === 0) this.passed++;
-        if (repeat > 0) {
-          note(verdicts, next.submission.name, verdictLine(graded));
-          if (problems.length > 0) this.#tell(problems, next.seed);
-          continue;
-        }
-        this.problems.push(...problems);
-        if (hasGolden(next.submission)) {
-          this.compared += LANGUAGES.length;
-          this.wordings.push(...await goldenProblems(root, slug, { ...graded, update }));
-        }
-        if (next.submission.kind === "solution") this.#checkPlan(lesson, graded, all, mistakes);
+    const grade = async (submission: Submission, seed: number) => {
+      const graded = await gradeSubmission(submission, { ...setting, seed });
+      this.gradings++;
+      const problems = verdictProblems(graded);
+      if (problems.length === 0) this.passed++;
+      if (repeat > 0) {
+        note(verdicts, submission.name, verdictLine(graded));
+        if (problems.length > 0) this.#tell(problems, seed);
+        return;
+      }
+      this.problems.push(...problems);
+      if (hasGolden(submission)) {
+        this.compared += LANGUAGES.length;
+        this.wordings.push(...await goldenProblems(root, slug, { ...graded, update }));
+      }
+      if (submission.kind === "solution") this.#checkPlan(lesson, graded, all, mistakes);
+    };
+    const finish = async () => {
+      for (const [name, lines] of verdicts) {
+        if (lines.size < 2) continue;
+        const list = [...lines].map(([line, count]) => `\n    ${count} × ${line}`).join("");
+        this.problems.push(`${slug} ${name}: verdicts differ${list}`);
+      }
+      if (repeat === 0 && !this.#options.only) {
+        const golden = all.filter(hasGolden);
+        this.problems.push(...await strayGoldens(root, slug, golden, update !== "no"));
       }
     };
-    await Promise.all(Array.from({ length: this.#options.workers }, work));
-    this.#progress.clear();
-    for (const [name, lines] of verdicts) {
-      if (lines.size < 2) continue;
-      const list = [...lines].map(([line, count]) => `\n    ${count} × ${line}`).join("");
-      this.problems.push(`${slug} ${name}: verdicts differ${list}`);
-    }
-    if (repeat === 0 && !this.#options.only) {
-      this.problems.push(...await strayGoldens(root, slug, all.filter(hasGolden), update !== "no"));
-    }
+    const rounds = repeat === 0 ? [GOLDEN_SEED] : Array.from({ length: repeat }, (_, i) => i + 1);
+    const gradings = rounds.flatMap((seed) =>
+      submissions.map((submission) => () => grade(submission, seed))
+    );
+    return { gradings, finish };
   }
 
   #tell(problems: string[], seed: number): void {
