@@ -13,9 +13,8 @@ import { expectEqual, expectErrorClass, expectMessage, expectThat } from "./supp
 import { fail, TaskFailure } from "./support/failure.ts";
 import type { Callback, Endpoint, Learner } from "./support/learner.ts";
 import { isGivenBack, refusing, secondLoopback } from "./support/machine.ts";
-import type { PeerConn } from "./support/peer.ts";
+import type { PeerConn, ResettingPeer } from "./support/peer.ts";
 import { type Program, showEnd } from "./support/program.ts";
-import type { ResetPeer } from "./support/reset_peer.ts";
 import { task, type TestContext } from "./support/suite.ts";
 import { showAddr } from "./support/transcript.ts";
 import { Pattern, Remote } from "./support/wire.ts";
@@ -43,7 +42,7 @@ async function link({ learner, peers }: TestContext): Promise<Link> {
 }
 
 /** The same, with a peer that can reset. */
-async function resetLink({ learner, peers }: TestContext): Promise<Link<ResetPeer>> {
+async function resetLink({ learner, peers }: TestContext): Promise<Link<ResettingPeer>> {
   const listener = await peers.listenToReset();
   const conn = await learner.dial(listener.addr);
   return { conn, peer: await listener.accept() };

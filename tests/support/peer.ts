@@ -8,13 +8,36 @@ import { same, type Text } from "../../workbook/text.ts";
 import { escapeBytes, expectBytes } from "./bytes.ts";
 import { fail } from "./failure.ts";
 import type { Endpoint } from "./learner.ts";
-import type { ResetListener, ResetPeer } from "./reset_peer.ts";
+import { canReset, resetNow } from "./rst.ts";
 import { bytesAsTheyAre, type Detail, showAddr, showBytes, type Transcript } from "./transcript.ts";
 
 const MOST_TO_READ = 256 * 1024;
 
+/** A peer's end of a connection that it can end by RST. It reads nothing until it is told to receive. */
+export interface ResettingPeer {
+  /** The port of this end. */
+  readonly port: number;
+  /** Sends all of `data`. */
+  send(data: Uint8Array): Promise<void>;
+  /** Receives bytes until there are `count`, or the stream ends. */
+  receive(count: number): Promise<Uint8Array>;
+  /** Ends its own direction of the stream. */
+  closeWrite(): Promise<void>;
+  /** Ends the connection by RST. */
+  reset(): Promise<void>;
+  /** Closes the connection without a line in the story. */
+  release(): void;
+}
+
+/** A listener whose connections can be reset. */
+export interface ResettingListener {
+  readonly addr: Endpoint;
+  /** Accepts one connection. */
+  accept(): Promise<ResettingPeer>;
+}
+
 /** A peer's end of one connection. */
-export class PeerConn {
+export class PeerConn implements ResettingPeer {
   readonly #conn: Deno.TcpConn;
   readonly #transcript: Transcript;
   #readBytes = 4 * 1024;
@@ -22,6 +45,11 @@ export class PeerConn {
   constructor(conn: Deno.TcpConn, transcript: Transcript) {
     this.#conn = conn;
     this.#transcript = transcript;
+  }
+
+  /** The port of this end. */
+  get port(): number {
+    return this.#conn.localAddr.port;
   }
 
   get localAddr(): Deno.NetAddr {
@@ -94,6 +122,14 @@ export class PeerConn {
   async closeWrite(): Promise<void> {
     this.#transcript.peer("closeWrite");
     await this.#conn.closeWrite();
+  }
+
+  /** Ends the connection by RST, if it was made by a way that can. */
+  // deno-lint-ignore require-await -- another system takes its time
+  async reset(): Promise<void> {
+    this.#transcript.peer("reset", "RST");
+    resetNow(this.#conn);
+    closeQuietly(this.#conn);
   }
 
   /** Closes the connection. */
@@ -201,16 +237,17 @@ export class Peers {
   }
 
   /** Connects as a client that can reset. */
-  async connectToReset(to: Endpoint): Promise<ResetPeer> {
-    const { ResetPeer } = await import("./reset_peer.ts");
-    return this.#track(await ResetPeer.connect(to, this.#transcript));
+  async connectToReset(to: Endpoint): Promise<ResettingPeer> {
+    if (canReset()) return await this.connect(to);
+    const { NodePeer } = await import("./node_peer.ts");
+    return this.#track(await NodePeer.connect(to, this.#transcript));
   }
 
   /** A listener whose connections can be reset. */
-  async listenToReset(): Promise<ResetListener> {
-    const { ResetListener } = await import("./reset_peer.ts");
-    const track = (peer: ResetPeer) => this.#track(peer);
-    return this.#track(await ResetListener.listen(this.#transcript, track));
+  async listenToReset(): Promise<ResettingListener> {
+    if (canReset()) return this.listen();
+    const { NodeListener } = await import("./node_peer.ts");
+    return this.#track(await NodeListener.listen(this.#transcript, (peer) => this.#track(peer)));
   }
 
   /** A UDP socket of the suite's. */
