@@ -100,7 +100,7 @@ task(${task}, same("two() of task ${task}"), async ({ learner }) => {
 });
 `;
 
-/** A process that says so when it runs, and hangs. \`started\` gives its connection: it ends with the process. */
+/** A process that says so when it runs, and hangs, but not before its suite has told of it: as the learner's do. */
 class Hanging implements Disposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   #conns: Deno.Conn[] = [];
@@ -108,15 +108,17 @@ class Hanging implements Disposable {
   /** Statements that start the process, tell the runner of it, and wait until it runs. */
   get code(): string {
     const { port } = this.#listener.addr;
-    const program = `const conn = await Deno.connect({ hostname: "127.0.0.1", port: ${port} });` +
+    const program = `if (await Deno.stdin.read(new Uint8Array(1)) === null) Deno.exit();` +
+      `const conn = await Deno.connect({ hostname: "127.0.0.1", port: ${port} });` +
       `console.log("runs"); for (;;);`;
     return `{
       const process = new Deno.Command(Deno.execPath(), {
         args: ["eval", ${JSON.stringify(program)}],
-        stdin: "null",
+        stdin: "piped",
         stdout: "piped",
       }).spawn();
       report({ record: "child", pid: process.pid });
+      await process.stdin.getWriter().write(new Uint8Array(1));
       await process.stdout.getReader().read();
     }`;
   }
@@ -131,9 +133,12 @@ class Hanging implements Disposable {
     this.#conns.push(await this.#listener.accept());
   }
 
-  /** Settles when all that started have ended. */
+  /** Settles when all that started have ended. Fails if they live on. */
   async ended(): Promise<void> {
-    for (const conn of this.#conns) await conn.read(new Uint8Array(1)).catch(() => null);
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error("It lives on")), 30_000);
+    const ended = this.#conns.map((conn) => conn.read(new Uint8Array(1)).catch(() => null));
+    await Promise.race([Promise.all(ended), late]).finally(() => clearTimeout(timer));
   }
 
   [Symbol.dispose](): void {

@@ -15,6 +15,9 @@ import { readOptions, wholeNumber } from "./options.ts";
 /** How often each model solution is graded, its tests in another order each time. */
 const REPEATS = 3;
 
+/** The unit tests are ended after this time: they take a minute or two. */
+const UNIT_TESTS_MS = 20 * 60_000;
+
 const CORES = navigator.hardwareConcurrency;
 
 /** Gradings at a time: more than cores, since a submission that hangs is waited for. */
@@ -120,6 +123,7 @@ async function unitTests(root: string, importMap: string | undefined): Promise<C
     ],
     cwd: root,
     stdin: "null",
+    signal: AbortSignal.timeout(UNIT_TESTS_MS),
     env: {
       NO_COLOR: "1",
       DENO_NO_UPDATE_CHECK: "1",
