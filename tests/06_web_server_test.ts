@@ -1932,7 +1932,8 @@ task(6, {
   };
   /**
    * A client that takes its response slowly and steadily, which takes longer than either time. On a busy machine it may
-   * come to take nothing for too long: then it is tried again, and told by nothing.
+   * come to take nothing for too long, or the server to nothing that it could take: then it is tried again, and told by
+   * nothing.
    */
   const steady = async (): Promise<void> => {
     for (let tries = 0; tries < 6; tries++) {
@@ -1958,7 +1959,7 @@ task(6, {
       // What the server did is told a little later than its connection shows it.
       await learner.rest();
       const told = learner.events.filter(({ event, remoteAddr }) =>
-        (event === "write" || event === "close") && showAddr(remoteAddr) === mine
+        ["read", "write", "close"].includes(event) && showAddr(remoteAddr) === mine
       );
       const pauses = told.map(({ at }, i) => at - (told[i - 1]?.at ?? at));
       const isTold = told.length > 1 && told.some(({ event }) => event === "close");
