@@ -1274,7 +1274,7 @@ task(3, {
   const client = await serving.connect("A");
   const call = await client.ask("a long story");
   const reply = "once upon a time, ".repeat(60);
-  await learner.limit({ room: [{ port: client.peer.localAddr.port, bytes: 100 }] });
+  await learner.limit({ room: [{ port: client.peer.port, bytes: 100 }] });
   await serving.handle.settle(call, { value: reply });
   await learner.waitsIn("write", new Promise(() => {}));
   const stopping = await serving.stop(LONG_MS);
@@ -1359,7 +1359,7 @@ task(3, {
   const deaf = await serving.connect("B");
   const deafCall = await deaf.ask("tell me everything");
   // It does not read: the kernel takes a part of the reply, and has no room for the rest.
-  await learner.limit({ room: [{ port: deaf.peer.localAddr.port, bytes: 100 }] });
+  await learner.limit({ room: [{ port: deaf.peer.port, bytes: 100 }] });
   await serving.handle.settle(deafCall, { value: "everything, ".repeat(100) });
   const stopping = await serving.stop(SHORT_MS);
   await learner.waitsIn("write", stopping.ended);
@@ -2200,14 +2200,14 @@ if (hasSignals) {
         fail({ expected: inTime, received: showEnd(error.end), mistake });
       });
       expectThat(
-        busy.every((peer) => open.some(({ remoteAddr }) => remoteAddr?.port === portOf(peer))),
+        busy.every((peer) => open.some(({ remoteAddr }) => remoteAddr?.port === peer.port)),
         inTime,
         { en: "its connection was closed before", ko: "그 전에 연결을 닫았습니다" },
         "grace-too-short",
       );
 
       // One of the two reads on. Its reply arrives whole; the other one keeps the program.
-      await learner.limit({ room: [{ port: portOf(busy[1]), bytes: 0 }] });
+      await learner.limit({ room: [{ port: busy[1].port, bytes: 0 }] });
       await step(
         {
           en: "the reply in flight arrives whole, and its connection is closed",
@@ -2241,10 +2241,6 @@ if (hasSignals) {
   }
 }
 
-function portOf(peer: PeerConn): number {
-  return peer.localAddr.port;
-}
-
 /** main() at work: an idle client, and two whose replies the kernel has no room for. */
 async function withRepliesInFlight(
   { learner, peers, step }: TestContext,
@@ -2260,7 +2256,7 @@ async function withRepliesInFlight(
   await idle.send(bytes("hello\n"));
   await step({ en: "the reply HELLO", ko: "응답 HELLO" }, () => idle.expect(bytes("HELLO\n")));
   const busy: [PeerConn, PeerConn] = [await peers.connect(to), await peers.connect(to)];
-  await learner.limit({ room: busy.map((peer) => ({ port: portOf(peer), bytes: 2 })) });
+  await learner.limit({ room: busy.map((peer) => ({ port: peer.port, bytes: 2 })) });
   for (const peer of busy) {
     await peer.send(bytes("in flight\n"));
     await step(

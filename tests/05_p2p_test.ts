@@ -488,15 +488,9 @@ async function isGreeted({ learner, step }: TestContext, conn: Remote): Promise<
   await step(
     { en: "whoever connects is greeted with a hello", ko: "연결한 쪽이 hello로 인사를 받음" },
     async () => {
-      for (;;) {
-        const { open } = await learner.state();
-        const end = open.find(({ remoteAddr }) => showAddr(remoteAddr) === theirs);
-        const isGreeted = end !== undefined &&
-          learner.events.some(({ event, resource }) =>
-            event === "write" && resource === end.resource
-          );
-        if (isGreeted) return;
-      }
+      const isGreeted = () =>
+        learner.events.some((e) => e.event === "write" && showAddr(e.remoteAddr) === theirs);
+      while (!isGreeted()) await learner.state();
     },
     "waits-to-read-first",
   );

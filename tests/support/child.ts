@@ -426,15 +426,17 @@ export class Child {
         if (end < 0) break;
         if (isRecord && lineBytes > mark.length) {
           const reply = this.#read(line, mark.length);
-          if (reply && "ok" in reply) {
-            // Whoever waits for an answer has it before the next is told, also when both come together.
-            if (isAnswered) await turn();
-            isAnswered = true;
-          }
+          const isAnswer = reply !== undefined && "ok" in reply;
+          // Whoever waits for an answer has it before the next is told, also when both come together.
+          if (isAnswer && isAnswered) await turn();
+          isAnswered ||= isAnswer;
           if (reply) this.#take(reply);
-        } // The empty line before each record is the host's own, and only text of the learner's ends in one.
-        else if (isRecord && lineBytes === 0) blankBefore = true;
-        else this.#keep(new Uint8Array([newline]));
+        } else if (isRecord && lineBytes === 0) {
+          // The empty line before each record is the host's own, and only text of the learner's ends in one.
+          blankBefore = true;
+        } else {
+          this.#keep(new Uint8Array([newline]));
+        }
         line = [];
         lineBytes = 0;
         isRecord = true;

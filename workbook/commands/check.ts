@@ -229,7 +229,8 @@ function part<T>(list: T[], n: number): T[] {
   return list.slice(0, Math.ceil(list.length / n));
 }
 
-function shuffled<T>(list: T[]): T[] {
+/** A list in an order by chance. */
+export function shuffled<T>(list: T[]): T[] {
   return list.map((item) => ({ item, order: Math.random() }))
     .sort((a, b) => a.order - b.order)
     .map(({ item }) => item);

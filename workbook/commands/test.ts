@@ -9,7 +9,7 @@
 import { lessonSlugs } from "../course.ts";
 import { SUITE_ENV } from "../records.ts";
 import { drawSeed, runSuite } from "../suite.ts";
-import { runCheck } from "./check.ts";
+import { runCheck, shuffled } from "./check.ts";
 import { readOptions, wholeNumber } from "./options.ts";
 
 /** How often each model solution is graded, its tests in another order each time. */
@@ -78,7 +78,7 @@ export async function testCommand(args: string[], root: string): Promise<number>
 }
 
 /** Files whose types are checked: all but the submissions that are wrong on purpose. */
-async function sources(root: string): Promise<string[]> {
+export async function sources(root: string): Promise<string[]> {
   const found: string[] = [];
   const visit = async (folder: string): Promise<void> => {
     for await (const { name, isDirectory } of Deno.readDir(`${root}/${folder}`)) {
@@ -150,9 +150,7 @@ async function solutions(
 ): Promise<Count> {
   const target = { path: `${root}/solutions`, label: "solutions" };
   const slugs = await lessonSlugs(root);
-  const queue = Array.from({ length: repeats }, () => slugs).flat()
-    .map((slug) => ({ slug, order: Math.random() }))
-    .sort((a, b) => a.order - b.order);
+  const queue = shuffled(Array.from({ length: repeats }, () => slugs).flat());
   const count: Count = { passed: 0, failed: 0 };
   const grade = async (slug: string) => {
     const seed = drawSeed();
@@ -170,7 +168,7 @@ async function solutions(
     }
   };
   const work = async () => {
-    for (let next = queue.shift(); next; next = queue.shift()) await grade(next.slug);
+    for (let next = queue.shift(); next; next = queue.shift()) await grade(next);
   };
   await Promise.all(Array.from({ length: CORES }, work));
   return count;
